@@ -1,0 +1,1 @@
+"""Chimera's services. Each is a Django app with the same rooms; see docs/architecture.md."""
