@@ -1,0 +1,195 @@
+"""One asyncio connection pool to a Redis node or cluster, speaking the project's errors.
+
+The bus and the leases are written against `RedisLink` alone, so that where commands go in a cluster
+and what a failure means is decided here once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+
+from chimera.bus.backoff import BackoffPolicy
+from chimera.errors import ConfigInvalid, Conflict, ChimeraError, Transient, Unavailable
+
+Command = tuple[str | bytes | int, ...]
+T = TypeVar("T")
+
+GROUP_MISSING = "stream_group_missing"
+SOCKET_TIMEOUT_S = 5.0
+
+_SCHEMES = {
+    "redis": (Redis, "redis"),
+    "rediss": (Redis, "rediss"),
+    "redis+cluster": (RedisCluster, "redis"),
+    "rediss+cluster": (RedisCluster, "rediss"),
+}
+_UNAVAILABLE = (
+    ConnectionError,
+    TimeoutError,
+    ClusterDownError,
+    MasterDownError,
+    TryAgainError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    RedisClusterException,
+)
+# Their replies are taken as Redis sends them: building dicts of every entry halves the throughput.
+_RAW_REPLIES = ("XREAD", "XREADGROUP", "XRANGE", "XREVRANGE", "XCLAIM", "XPENDING")
+
+
+class RedisLink:
+    """A node or a cluster behind one interface. Connects when first used.
+
+    Nothing is retried beneath the caller: a repeated XADD appends twice and a repeated XREADGROUP
+    skips what the first one delivered, so only the caller knows what a second attempt means.
+
+    Parameters
+    ----------
+    url : ``redis://host:port/db``, ``rediss://``, ``redis+cluster://host:port``, ``rediss+cluster://``
+
+    Raises
+    ------
+    ConfigInvalid
+        The URL names no such scheme or cannot be read.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, separator, address = url.partition("://")
+        if not separator or scheme not in _SCHEMES:
+            raise ConfigInvalid(
+                f"a Redis URL starts with one of {', '.join(_SCHEMES)}", field="url", scheme=scheme
+            )
+        client_class, redis_scheme = _SCHEMES[scheme]
+        try:
+            self._client: Any = client_class.from_url(
+                f"{redis_scheme}://{address}",
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=SOCKET_TIMEOUT_S,
+                socket_connect_timeout=SOCKET_TIMEOUT_S,
+                max_connections=1_000,
+            )
+        except ValueError as error:
+            raise ConfigInvalid(f"cannot read the Redis URL: {error}", field="url") from error
+        self._is_cluster = client_class is RedisCluster
+        for command in _RAW_REPLIES:
+            self._client.set_response_callback(command, _as_sent)
+
+    async def execute(self, key: str, *command: str | bytes | int) -> Any:
+        """Run one command on the node that holds `key`; other keys in it share its slot.
+
+        Raises
+        ------
+        Unavailable, Transient, Conflict
+            As `translate` says.
+        """
+        try:
+            if self._is_cluster:
+                # Naming the node saves asking the server which of the arguments are keys.
+                return await self._client.execute_command(
+                    *command, target_nodes=await self._node(key)
+                )
+            return await self._client.execute_command(*command)
+        except (RedisError, RedisClusterException) as error:
+            raise translate(error) from error
+
+    async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands in one trip to each node concerned; within a slot their order is kept.
+
+        All are tried; the first error among the replies is raised after them, as from `execute`.
+        """
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipe.execute_command(*command)
+            replies: list[Any] = await pipe.execute(raise_on_error=False)
+        except (RedisError, RedisClusterException) as error:
+            raise translate(error) from error
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise translate(reply) from reply
+        return replies
+
+    async def ping(self) -> None:
+        try:
+            if self._is_cluster:
+                await self._client.execute_command("PING", target_nodes=RedisCluster.PRIMARIES)
+            else:
+                await self._client.execute_command("PING")
+        except (RedisError, RedisClusterException) as error:
+            raise translate(error) from error
+
+    async def by_node(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """Group keys by the node that holds them; a single node holds all."""
+        if not self._is_cluster:
+            return {"": list(keys)}
+        groups: dict[str, list[str]] = {}
+        for key in keys:
+            groups.setdefault((await self._node(key)).name, []).append(key)
+        return groups
+
+    def by_slot(self, keys: Iterable[str]) -> list[tuple[str, ...]]:
+        """Group keys that one command may name together."""
+        if not self._is_cluster:
+            return [tuple(keys)]
+        groups: dict[int, list[str]] = {}
+        for key in keys:
+            groups.setdefault(self._client.keyslot(key), []).append(key)
+        return [tuple(group) for group in groups.values()]
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _node(self, key: str) -> Any:
+        try:
+            await self._client.initialize()
+            return self._client.get_node_from_key(key)
+        except (RedisError, RedisClusterException) as error:
+            raise translate(error) from error
+
+
+def translate(error: Exception) -> ChimeraError:
+    """Map what redis-py raised to the project's taxonomy.
+
+    `Unavailable`: nobody answers, or nobody who may write. `Conflict`: a group exists already.
+    `Transient` with code `GROUP_MISSING`: the group or its stream is gone. `Transient`: the rest.
+    """
+    text = str(error)
+    if isinstance(error, _UNAVAILABLE):
+        return Unavailable(f"Redis cannot be reached: {text}")
+    if isinstance(error, ResponseError):
+        if text.startswith(("NOGROUP", "UNBLOCKED")):
+            return Transient(text, code=GROUP_MISSING)
+        if text.startswith("BUSYGROUP"):
+            return Conflict(text)
+    return Transient(f"Redis refused: {text}")
+
+
+async def with_retries(attempt: Callable[[], Awaitable[T]], policy: BackoffPolicy) -> T:
+    """Run `attempt` until it succeeds, as often as `policy` allows while Redis is unavailable."""
+    for delay_s in policy.delays_s():
+        try:
+            return await attempt()
+        except Unavailable:
+            await asyncio.sleep(delay_s)
+    return await attempt()
+
+
+def _as_sent(reply: T, **_: Any) -> T:
+    return reply

@@ -1,0 +1,57 @@
+"""The names of all streams, in one place, and how long each may grow. Used by whoever publishes.
+
+The braces are Redis hash tags: in a cluster all streams of a symbol live in one slot.
+"""
+
+SIGNALS = "signals:new"
+POSITIONS = "pos:events"
+CONFIG = "cfg:events"
+HEALTH = "health:events"
+
+# Entries kept per stream, by family. Market data is refilled from snapshots and orders from the
+# record, so these bound memory (about 0.4 kB an entry), not history.
+_BOUNDS = {
+    "mkt": 20_000,
+    "feat": 20_000,
+    "signals": 50_000,
+    "ord": 50_000,
+    "pos": 50_000,
+    "cfg": 10_000,
+    "health": 10_000,
+    "metrics": 10_000,
+    "dead": 10_000,
+}
+_BOUND_OF_OTHERS = 10_000
+
+
+def market(symbol: str) -> str:
+    return f"mkt:{{{symbol}}}"
+
+
+def features(symbol: str) -> str:
+    return f"feat:events:{{{symbol}}}"
+
+
+def order_commands(symbol: str) -> str:
+    return f"ord:cmd:{{{symbol}}}"
+
+
+def order_results(symbol: str) -> str:
+    return f"ord:result:{{{symbol}}}"
+
+
+def dead_letters(stream: str) -> str:
+    """Name the dead-letter stream that shares `stream`'s slot, e.g. ``dead:{BTCUSDT-PERP}``."""
+    return f"dead:{{{hash_tag(stream)}}}"
+
+
+def hash_tag(stream: str) -> str:
+    """Return what Redis Cluster hashes: the text in the first braces, else the whole name."""
+    _, opened, rest = stream.partition("{")
+    tag, closed, _ = rest.partition("}")
+    return tag if opened and closed and tag else stream
+
+
+def max_length(stream: str) -> int:
+    """Return about how many entries `stream` keeps; Redis trims by whole nodes of up to 100."""
+    return _BOUNDS.get(stream.partition(":")[0], _BOUND_OF_OTHERS)

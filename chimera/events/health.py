@@ -1,0 +1,46 @@
+"""How services are, and whether new risk may be taken."""
+
+from enum import StrEnum
+
+from chimera.clock import Millis
+from chimera.events.base import Event
+
+
+class ServiceState(StrEnum):
+    OK = "OK"
+    DEGRADED = "DEGRADED"
+    ERROR = "ERROR"
+
+
+class ServiceReported(Event, frozen=True, kw_only=True, gc=False, tag="health.service.v1"):
+    """A service's state changed, or it beats once in a while to say that it lives."""
+
+    service: str
+    state: ServiceState
+    detail: str = ""
+
+
+class TradingHalted(Event, frozen=True, kw_only=True, gc=False, tag="health.halted.v1"):
+    """No new risk until `TradingResumed` names the same source. Exits and stops go on."""
+
+    source: str
+    reason: str
+
+
+class TradingResumed(Event, frozen=True, kw_only=True, gc=False, tag="health.resumed.v1"):
+    source: str
+
+
+class StreamDisconnected(Event, frozen=True, kw_only=True, gc=False, tag="health.stream.v1"):
+    """The exchange's stream `stream` was lost at `ts_event`, or is back when `connected`."""
+
+    stream: str
+    connected: bool
+
+
+class TimerFired(Event, frozen=True, kw_only=True, gc=False, tag="runtime.timer.v1"):
+    """A wake-up a core asked for; it goes to that core alone."""
+
+    service: str
+    timer: str
+    due: Millis

@@ -1,0 +1,259 @@
+"""Commands to the exchange, its reports, and the state of our orders."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from chimera.clock import Millis
+from chimera.events.base import Command, Event
+from chimera.instruments import Side
+from chimera.money import ZERO
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TRAILING_STOP_MARKET = "TRAILING_STOP_MARKET"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"
+
+
+class Purpose(StrEnum):
+    """What an order is for. Only `ENTRY` adds risk."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+
+
+class LiquiditySide(StrEnum):
+    MAKER = "MAKER"
+    TAKER = "TAKER"
+
+
+class OrderState(StrEnum):
+    INITIALIZED = "INITIALIZED"
+    REFUSED = "REFUSED"  # by our own gates; never sent
+    SUBMITTED = "SUBMITTED"  # recorded and asked; no answer yet
+    UNKNOWN = "UNKNOWN"  # the ask failed in a way that may have succeeded
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {
+        OrderState.REFUSED,
+        OrderState.FILLED,
+        OrderState.CANCELED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+    }
+)
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+class PrepareSymbol(Command, frozen=True, kw_only=True, gc=False, tag="order.prepare.v1"):
+    """Set one-way mode, isolated margin and leverage, and report what the venue then says."""
+
+    leverage: int
+
+
+class SubmitOrder(Command, frozen=True, kw_only=True, gc=False, tag="order.submit.v1"):
+    """Place an order under our own id. Only the router makes one, after every gate approved."""
+
+    client_order_id: str
+    purpose: Purpose
+    side: Side
+    order_type: OrderType
+    qty: Decimal
+    px: Decimal | None = None
+    trigger_px: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+
+
+class CancelOrder(Command, frozen=True, kw_only=True, gc=False, tag="order.cancel.v1"):
+    client_order_id: str
+    conditional: bool
+
+
+class QueryOrder(Command, frozen=True, kw_only=True, gc=False, tag="order.query.v1"):
+    """Ask what became of an order, by our id; fills missed meanwhile come back as `OrderFilled`."""
+
+    client_order_id: str
+    conditional: bool
+
+
+class QueryAccount(Command, frozen=True, kw_only=True, gc=False, tag="account.query.v1"):
+    """Ask for wallet, positions and open orders of both books (plain and conditional)."""
+
+
+# --- reports: the exchange's answers, from the REST reply or the user stream -------------------------
+
+
+class OrderReport(Event, frozen=True, kw_only=True, gc=False):
+    """Base of what the exchange says about one of our orders."""
+
+    symbol: str
+    client_order_id: str
+
+
+class OrderAccepted(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.accepted.v1"):
+    venue_order_id: str
+
+
+class OrderRejected(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.rejected.v1"):
+    code: str
+    message: str
+
+
+class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.filled.v1"):
+    """Part or all of an order was executed. Counted once for each `(symbol, trade_id)`.
+
+    The same struct is the `fills` document. `realised_pnl` is the venue's own figure, kept as
+    evidence beside ours.
+    """
+
+    venue_order_id: str
+    trade_id: str
+    side: Side
+    last_qty: Decimal
+    last_px: Decimal
+    filled_qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    liquidity_side: LiquiditySide
+    realised_pnl: Decimal | None = None
+
+
+class OrderTriggered(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.triggered.v1"):
+    """A conditional order fired; `venue_order_id` is the child that now trades."""
+
+    venue_order_id: str
+
+
+class OrderCanceled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.canceled.v1"):
+    filled_qty: Decimal = ZERO
+
+
+class OrderExpired(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.expired.v1"):
+    filled_qty: Decimal = ZERO
+    reason: str = ""
+
+
+class CancelRejected(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.cancel_rejected.v1"):
+    """The cancel was refused: usually the order is gone already, so it is queried."""
+
+    code: str
+    message: str
+
+
+class SubmitUnknown(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.submit_unknown.v1"):
+    """A submit or cancel ended without an answer. The order may exist."""
+
+    message: str
+
+
+class OrderStatus(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.status.v1"):
+    """Answer to `QueryOrder` for an order that exists; its fills were reported before this."""
+
+    venue_order_id: str
+    state: OrderState
+    filled_qty: Decimal
+
+
+class OrderNotFound(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.not_found.v1"):
+    """Answer to `QueryOrder`: the venue does not know it, which right after a submit proves nothing."""
+
+
+class QueryFailed(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.query_failed.v1"):
+    """The venue could not be asked. The question stays open."""
+
+    message: str
+
+
+class SymbolPrepared(Event, frozen=True, kw_only=True, gc=False, tag="order.prepared.v1"):
+    """What the venue says about margin settings; `problem` is None when an entry may go ahead."""
+
+    symbol: str
+    leverage: int
+    isolated: bool
+    one_way: bool
+    problem: str | None = None
+
+
+# --- our record of an order --------------------------------------------------------------------------
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One line of an order's history."""
+
+    ts: Millis
+    state: OrderState
+    event: str
+    note: str = ""
+
+
+class GateCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One gate's answer: the value it looked at against its limit. `passed` decides."""
+
+    gate: str
+    passed: bool
+    value: str
+    limit: str
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """The `orders` document: one order with its whole history, atomic by being one document."""
+
+    client_order_id: str
+    revision: int
+    symbol: str
+    ts: Millis
+    intent_id: str
+    generation: int
+    purpose: Purpose
+    side: Side
+    order_type: OrderType
+    qty: Decimal
+    state: OrderState
+    px: Decimal | None = None
+    trigger_px: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    venue_order_id: str = ""
+    filled_qty: Decimal = ZERO
+    filled_notional: Decimal = ZERO
+    trade_ids: tuple[str, ...] = ()
+    gates: tuple[GateCheck, ...] = ()
+    history: tuple[Transition, ...] = ()
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        return self.qty - self.filled_qty
+
+
+class OrderChanged(Event, frozen=True, kw_only=True, gc=False, tag="order.changed.v1"):
+    """An order of ours has a new state."""
+
+    symbol: str
+    order: OrderRecord

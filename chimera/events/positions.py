@@ -1,0 +1,95 @@
+"""What we hold, what it earned, and what the account says."""
+
+from decimal import Decimal
+
+import msgspec
+
+from chimera.clock import Millis
+from chimera.events.base import Event
+from chimera.instruments import Side
+from chimera.money import ZERO
+
+
+class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.changed.v1"):
+    """The fold of all fills and funding of one symbol so far; also a `positions_snapshots` document.
+
+    `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
+    from the account's opening balance and only grow by what happened.
+    """
+
+    symbol: str
+    qty: Decimal
+    entry_px: Decimal
+    opened_at: Millis
+    realised_pnl: Decimal
+    fees: Decimal
+    funding: Decimal
+    fill_id: str = ""
+
+
+class StopChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.stop.v1"):
+    """What protects a symbol's position at the venue now; `acknowledged_qty` of 0 is unprotected."""
+
+    symbol: str
+    position_qty: Decimal
+    acknowledged_qty: Decimal
+    trigger_px: Decimal | None
+    unprotected_since: Millis | None
+
+
+class FundingPaid(Event, frozen=True, kw_only=True, gc=False, tag="position.funding.v1"):
+    """Funding was settled; `amount` is positive when we received. Also a `funding_records` document."""
+
+    symbol: str
+    amount: Decimal
+    asset: str
+
+
+class HeldPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A position as the venue reports it."""
+
+    symbol: str
+    qty: Decimal
+    entry_px: Decimal
+    mark_px: Decimal
+    unrealised_pnl: Decimal
+    leverage: int
+    isolated: bool
+
+
+class RestingOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An open order as the venue reports it, from either book."""
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    conditional: bool
+    side: Side
+    qty: Decimal
+    filled_qty: Decimal
+    trigger_px: Decimal | None
+
+
+class AccountReported(Event, frozen=True, kw_only=True, gc=False, tag="account.reported.v1"):
+    """Answer to `QueryAccount`, and the opening balance at start. A missing position is flat."""
+
+    wallet_usdt: Decimal
+    positions: tuple[HeldPosition, ...]
+    orders: tuple[RestingOrder, ...]
+
+
+class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wallet.v1"):
+    """The venue's wallet balance after a change; `reason` is the venue's own word for it."""
+
+    asset: str
+    balance: Decimal
+    reason: str
+
+
+class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equity.v1"):
+    """Our own books at one moment: opening balance + realised - fees + funding, and unrealised."""
+
+    wallet_usdt: Decimal
+    unrealised_usdt: Decimal
+    open_positions: int
+    day_pnl_usdt: Decimal = ZERO

@@ -1,0 +1,58 @@
+"""The contract between a core and the runtime: an event and the time come in, effects come out."""
+
+from collections.abc import Iterable
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from chimera.clock import Millis
+from chimera.events.base import Command, Event
+
+
+class Publish(msgspec.Struct, frozen=True, gc=False):
+    """Tell the other services."""
+
+    event: Event
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """Keep `body` in the document store, durably, before anything after it leaves this process.
+
+    Revision 1 inserts; revision n replaces n-1. Repeating a record changes nothing. `parents` are
+    ``collection/key`` of the documents this one follows from.
+    """
+
+    collection: str
+    key: str
+    body: msgspec.Struct
+    symbol: str
+    ts: Millis
+    revision: int = 1
+    parents: tuple[str, ...] = ()
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """Ask the exchange something. The answer comes back as an event."""
+
+    command: Command
+
+
+class Wake(msgspec.Struct, frozen=True, gc=False):
+    """Send this core a `TimerFired` named `timer` at `at`; the same name again moves the time."""
+
+    at: Millis
+    timer: str
+
+
+Effect = Publish | Record | Ask | Wake
+
+
+class Service(Protocol):
+    """A core: a deterministic state machine without clock, I/O or randomness."""
+
+    name: ClassVar[str]
+    consumes: ClassVar[tuple[type[Event], ...]]
+
+    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+        """Take in one event at `now` and return what is to happen, in order."""
+        ...

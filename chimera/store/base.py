@@ -1,0 +1,39 @@
+"""What every backend derives from its batch write: writing one document or one edge."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chimera.store.checks import body_write
+from chimera.store.interface import Document, Write, WriteConflict
+
+
+class SingleWrites(ABC):
+    """`insert` and `put` of the `Store` protocol, by way of `write`."""
+
+    @abstractmethod
+    def write(self, batch: Sequence[Write]) -> int: ...
+
+    @abstractmethod
+    def get(self, collection: str, key: str) -> Document | None: ...
+
+    def insert(
+        self,
+        collection: str,
+        key: str,
+        body: Mapping[str, Any],
+        *,
+        parents: tuple[str, ...] = (),
+    ) -> bool:
+        return self.put(collection, key, body, 1, parents=parents)
+
+    def put(
+        self,
+        collection: str,
+        key: str,
+        body: Mapping[str, Any],
+        revision: int,
+        *,
+        parents: tuple[str, ...] = (),
+    ) -> bool:
+        return self.write((body_write(collection, key, body, revision, parents),)) == 1
