@@ -1,0 +1,1 @@
+"""S12: the door for people: login, console pages, live updates, roles."""

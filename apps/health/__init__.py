@@ -1,0 +1,4 @@
+"""S11: how every service is, for people and for machines.
+
+Streams in: health:events.
+"""

@@ -1,0 +1,4 @@
+"""S3: guards, then rules, then intents; a decision with its whole trace for every closed bar.
+
+Streams in: feat:events, pos:events, cfg:events. Streams out: signals:new. Documents: decisions, intents.
+"""

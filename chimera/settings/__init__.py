@@ -1,0 +1,1 @@
+"""Settings: `base`, then `local` (embedded defaults) or `production` (everything from the environment)."""

@@ -1,0 +1,8 @@
+"""REST under WSGI, where throughput matters."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings.production")
+application = get_wsgi_application()

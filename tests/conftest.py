@@ -1,0 +1,19 @@
+"""Fixtures that all kinds of test share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.support.fixtures_redis"]
+
+DEFAULT_DATA_DIR = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of recorded Binance data, or skip when this machine has none."""
+    path = Path(os.environ.get("CHIMERA_DATA_DIR", DEFAULT_DATA_DIR))
+    if not (path / "klines").is_dir():
+        pytest.skip(f"no recorded market data at {path}; set CHIMERA_DATA_DIR to where it is")
+    return path
