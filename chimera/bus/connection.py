@@ -27,18 +27,14 @@ from redis.exceptions import (
 from chimera.bus.backoff import BackoffPolicy
 from chimera.errors import ConfigInvalid, Conflict, ChimeraError, Transient, Unavailable
 
-Command = tuple[str | bytes | int, ...]
+Command = tuple[str | bytes | int, ...]  # its name, then its key, as all stream commands have it
 T = TypeVar("T")
 
 GROUP_MISSING = "stream_group_missing"
 SOCKET_TIMEOUT_S = 5.0
 
-_SCHEMES = {
-    "redis": (Redis, "redis"),
-    "rediss": (Redis, "rediss"),
-    "redis+cluster": (RedisCluster, "redis"),
-    "rediss+cluster": (RedisCluster, "rediss"),
-}
+_CLUSTER_SUFFIX = "+cluster"
+_SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster")
 _UNAVAILABLE = (
     ConnectionError,
     TimeoutError,
@@ -75,10 +71,13 @@ class RedisLink:
             raise ConfigInvalid(
                 f"a Redis URL starts with one of {', '.join(_SCHEMES)}", field="url", scheme=scheme
             )
-        client_class, redis_scheme = _SCHEMES[scheme]
+        self._is_cluster = scheme.endswith(_CLUSTER_SUFFIX)
+        open_client: Callable[..., Any] = (
+            RedisCluster.from_url if self._is_cluster else Redis.from_url
+        )
         try:
-            self._client: Any = client_class.from_url(
-                f"{redis_scheme}://{address}",
+            self._client = open_client(
+                f"{scheme.removesuffix(_CLUSTER_SUFFIX)}://{address}",
                 protocol=2,
                 retry=Retry(NoBackoff(), 0),
                 socket_timeout=SOCKET_TIMEOUT_S,
@@ -87,7 +86,6 @@ class RedisLink:
             )
         except ValueError as error:
             raise ConfigInvalid(f"cannot read the Redis URL: {error}", field="url") from error
-        self._is_cluster = client_class is RedisCluster
         for command in _RAW_REPLIES:
             self._client.set_response_callback(command, _as_sent)
 
@@ -116,10 +114,18 @@ class RedisLink:
         """
         try:
             pipe = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipe.execute_command(*command)
+            if self._is_cluster:
+                nodes = {key: await self._node(key) for key in {str(c[1]) for c in commands}}
+                for command in commands:
+                    pipe.execute_command(*command, target_nodes=nodes[str(command[1])])
+            else:
+                for command in commands:
+                    pipe.execute_command(*command)
             replies: list[Any] = await pipe.execute(raise_on_error=False)
         except (RedisError, RedisClusterException) as error:
+            if self._is_cluster:
+                # Unlike single commands, pipelines do not make the client look at the slots anew.
+                await self._client.aclose()
             raise translate(error) from error
         for reply in replies:
             if isinstance(reply, Exception):

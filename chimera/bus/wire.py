@@ -30,18 +30,19 @@ def add_command(stream: str, producer: str, sequence: int, payload: bytes) -> Co
 def read_entries(
     stream: str, entries: Sequence[RawEntry], deliveries: int = 1
 ) -> Iterator[Message]:
-    """Yield the messages of entries whose fields are there."""
+    """Yield the messages of entries.
+
+    What another program wrote becomes a message of nobody, without payload: its consumer cannot
+    decode it and rejects it, which beats stopping the stream.
+    """
     for entry_id, fields in entries:
-        name, epoch = _read_label(fields[_PRODUCER_AT])
-        yield Message(
-            stream,
-            entry_id.decode(),
-            fields[_PAYLOAD_AT],
-            name,
-            epoch,
-            int(fields[_SEQUENCE_AT]),
-            deliveries,
-        )
+        try:
+            name, epoch = _read_label(fields[_PRODUCER_AT])
+            sequence = int(fields[_SEQUENCE_AT])
+            payload = fields[_PAYLOAD_AT]
+        except (ValueError, IndexError):
+            name, epoch, sequence, payload = "", 0, 0, b""
+        yield Message(stream, entry_id.decode(), payload, name, epoch, sequence, deliveries)
 
 
 def dead_letter_fields(letter: DeadLetter) -> Command:

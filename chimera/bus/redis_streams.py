@@ -1,0 +1,151 @@
+"""The bus on Redis Streams, a single node or a cluster. Made by `chimera.bus.open_bus`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from chimera.bus.backoff import BackoffPolicy
+from chimera.bus.connection import RedisLink, with_retries
+from chimera.bus.interface import (
+    ConsumeOptions,
+    DeadLetter,
+    Lag,
+    Message,
+    OnDeadLetter,
+    Outgoing,
+    Subscription,
+    Tail,
+)
+from chimera.bus.redis_subscription import RedisSubscription
+from chimera.bus.redis_tail import RedisTail
+from chimera.bus.streams import dead_letters
+from chimera.bus.wire import add_command, producer_label, read_dead_letter, read_entries
+from chimera.errors import Transient
+
+_PIPELINE_MAX = 1_000  # messages in one trip
+_LAG_COUNTED_MAX = 1_000
+
+
+class RedisBus:
+    """See `chimera.bus.interface.Bus`.
+
+    Parameters
+    ----------
+    producer, epoch : under which this bus publishes; the epoch grows at each start of the producer
+    """
+
+    def __init__(
+        self, link: RedisLink, *, producer: str, epoch: int, backoff: BackoffPolicy | None = None
+    ) -> None:
+        self._link = link
+        self._label = producer_label(producer, epoch)
+        self._policy = backoff or BackoffPolicy()
+        self._sequences: dict[str, int] = {}
+        self._publishing = asyncio.Lock()  # two trips under way could arrive in either order
+
+    async def publish(self, messages: Sequence[Outgoing]) -> list[str]:
+        ids: list[str] = []
+        async with self._publishing:
+            for start in range(0, len(messages), _PIPELINE_MAX):
+                ids += await self._publish_page(messages[start : start + _PIPELINE_MAX])
+        return ids
+
+    def consume(
+        self,
+        streams: Sequence[str],
+        group: str,
+        consumer: str,
+        *,
+        options: ConsumeOptions | None = None,
+        on_dead_letter: OnDeadLetter | None = None,
+    ) -> Subscription:
+        return RedisSubscription(
+            self._link,
+            streams,
+            group,
+            consumer,
+            options=options or ConsumeOptions(),
+            backoff=self._policy,
+            on_dead_letter=on_dead_letter,
+        )
+
+    def tail(self, streams: Sequence[str], last_ids: Mapping[str, str] | None = None) -> Tail:
+        return RedisTail(self._link, streams, last_ids, backoff=self._policy)
+
+    async def latest(self, stream: str, count: int = 1) -> list[Message]:
+        entries = await self._link.execute(stream, "XREVRANGE", stream, "+", "-", "COUNT", count)
+        return list(read_entries(stream, entries))
+
+    async def dead_letters(self, stream: str, count: int = 100) -> list[DeadLetter]:
+        grave = dead_letters(stream)
+        entries = await self._link.execute(grave, "XREVRANGE", grave, "+", "-", "COUNT", count)
+        return [read_dead_letter(entry) for entry in entries]
+
+    async def lag(self, stream: str, group: str) -> Lag | None:
+        try:
+            groups = await self._link.execute(stream, "XINFO GROUPS", stream)
+        except Transient as error:
+            if "no such key" in error.message:
+                return None
+            raise
+        for found in groups:
+            if found["name"] == group.encode():
+                return Lag(
+                    undelivered=await self._undelivered(stream, found),
+                    pending=found["pending"],
+                    oldest_pending_ms=await self._oldest_pending_ms(stream, group),
+                )
+        return None
+
+    async def ping(self) -> None:
+        await self._link.ping()
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    async def _publish_page(self, messages: Sequence[Outgoing]) -> list[str]:
+        """Number and append one page; each node's part is retried by itself, under the same numbers."""
+        numbered = [
+            (at, message, self._next(message.stream)) for at, message in enumerate(messages)
+        ]
+        nodes = await with_retries(
+            lambda: self._link.by_node({message.stream for message in messages}), self._policy
+        )
+        ids = [""] * len(messages)
+
+        async def publish_part(streams: set[str]) -> None:
+            part = [item for item in numbered if item[1].stream in streams]
+            commands = [
+                add_command(message.stream, self._label, sequence, message.payload)
+                for _, message, sequence in part
+            ]
+            replies = await with_retries(lambda: self._link.pipeline(commands), self._policy)
+            for (at, _, _), entry_id in zip(part, replies, strict=True):
+                ids[at] = entry_id.decode()
+
+        results = await asyncio.gather(
+            *(publish_part(set(streams)) for streams in nodes.values()), return_exceptions=True
+        )
+        for result in results:
+            if result is not None:
+                raise result
+        return ids
+
+    def _next(self, stream: str) -> int:
+        self._sequences[stream] = sequence = self._sequences.get(stream, 0) + 1
+        return sequence
+
+    async def _undelivered(self, stream: str, group: Mapping[str, object]) -> int | None:
+        lag = group.get("lag")
+        if isinstance(lag, int):
+            return lag
+        # Redis before 7 does not count; count here as far as is cheap.
+        after = group["last-delivered-id"]
+        assert isinstance(after, bytes)
+        entries = await self._link.execute(
+            stream, "XRANGE", stream, b"(" + after, "+", "COUNT", _LAG_COUNTED_MAX
+        )
+        return len(entries) if len(entries) < _LAG_COUNTED_MAX else None
+
+    async def _oldest_pending_ms(self, stream: str, group: str) -> int | None:
+        rows = await self._link.execute(stream, "XPENDING", stream, group, "-", "+", 1)
+        return rows[0][2] if rows else None
