@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chimera.store.checks import body_write
-from chimera.store.interface import Document, Write, WriteConflict
+from chimera.store.interface import Write
 
 
 class SingleWrites(ABC):
@@ -13,9 +13,6 @@ class SingleWrites(ABC):
 
     @abstractmethod
     def write(self, batch: Sequence[Write]) -> int: ...
-
-    @abstractmethod
-    def get(self, collection: str, key: str) -> Document | None: ...
 
     def insert(
         self,

@@ -162,9 +162,7 @@ def check_trace(collection: str, key: str, direction: Direction, max_depth: int)
     check_collection(collection)
     check_key(key)
     if direction not in ("both", "up", "down"):
-        raise InvalidInput(
-            f"direction {direction!r}", field="direction", rule="both, up or down"
-        )
+        raise InvalidInput(f"direction {direction!r}", field="direction", rule="both, up or down")
     if not 1 <= max_depth <= TRACE_DEPTH_MAX:
         raise InvalidInput(f"depth {max_depth}", field="max_depth", rule=f"1 to {TRACE_DEPTH_MAX}")
     return f"{collection}/{key}"
@@ -211,7 +209,9 @@ def _check_equal(field: str, value: Scalar) -> None:
 def _position(cursor: str, order: Order) -> Position:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        position = msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Position)
+        position = msgspec.json.decode(
+            base64.b64decode(padded, b"-_", validate=True), type=Position
+        )
     except (binascii.Error, UnicodeError, ValueError, msgspec.DecodeError) as e:
         raise InvalidInput("the cursor is not one of ours", field="cursor", rule="opaque") from e
     if position.order != order:
