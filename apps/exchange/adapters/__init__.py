@@ -1,0 +1,1 @@
+"""The outside world as the exchange service sees it."""

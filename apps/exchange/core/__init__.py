@@ -1,0 +1,1 @@
+"""What the exchange service knows without touching the world."""
