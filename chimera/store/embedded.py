@@ -254,5 +254,6 @@ def _mapped_errors() -> Iterator[None]:
     except (DataError, IntegrityError) as e:
         raise InvalidInput(f"the database refused a document: {e}", field="body") from e
     except (DatabaseError, InterfaceError) as e:
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
         raise Unavailable(f"the document store's database does not answer: {e}") from e

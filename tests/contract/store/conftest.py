@@ -12,7 +12,12 @@ from chimera.store.memory import MemoryStore
 from tests.support.arango_server import ArangoServer
 
 ARANGO_URL = os.environ.get("CHIMERA_TEST_ARANGO_URL", "")
-BACKENDS = ["memory", "embedded", "arango_imitated", *(["arango_server"] if ARANGO_URL else [])]
+BACKENDS = [
+    "memory",
+    pytest.param("embedded", marks=pytest.mark.django_db),
+    "arango_imitated",
+    *(["arango_server"] if ARANGO_URL else []),
+]
 
 
 @pytest.fixture
@@ -42,7 +47,6 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "memory":
         yield MemoryStore()
     elif request.param == "embedded":
-        request.getfixturevalue("db")
         yield open_store("embedded://")
     elif request.param == "arango_imitated":
         yield request.getfixturevalue("arango_store")
