@@ -126,20 +126,17 @@ class _Checker:
                 _nearest(node.function, tuple(FUNCTIONS)),
             )
         self._check_count(function, node)
-        shared: Type | None = None
         labels = function.parameters + function.parameters[-1:] * len(node.arguments)
+        free: list[Type] = []
         for (label, kind), argument in zip(labels, node.arguments, strict=False):
-            what = f"{label} of {function.name}"
-            if kind is not None:
-                self.expect(argument, frozenset({kind}), what)
-            elif shared is None:
-                shared = self.infer(argument)
-            else:
-                other = self.expect(argument, frozenset({shared.kind}), what)
-                shared = shared if shared == other else _PLAIN[shared.kind]
-        if function.result is None and shared is not None:
-            return shared
-        return _PLAIN[function.result or Kind.BOOL]
+            wanted = kind or (free[0].kind if free else None)
+            kinds = frozenset({wanted} if wanted else Kind)
+            found = self.expect(argument, kinds, f"{label} of {function.name}")
+            if kind is None:
+                free.append(found)
+        if function.result is not None:
+            return _PLAIN[function.result]
+        return free[0] if len(set(free)) == 1 else _PLAIN[free[0].kind]
 
     def _check_count(self, function: Function, node: Call) -> None:
         least = len(function.parameters)

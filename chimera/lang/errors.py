@@ -48,12 +48,11 @@ class ExpressionInvalid(ConfigInvalid):
         self.column = start - source.rfind("\n", 0, start)
         self.text = source[start:end][:MAX_EXCERPT]
         hint = f"; did you mean {suggestion}?" if suggestion else ""
-        details: dict[str, object] = {
-            "rule": rule.value,
-            "line": self.line,
-            "column": self.column,
-            "text": self.text,
-        }
-        if suggestion:
-            details["suggestion"] = suggestion
-        super().__init__(f"line {self.line}, column {self.column}: {message}{hint}", **details)
+        super().__init__(
+            f"line {self.line}, column {self.column}: {message}{hint}",
+            rule=rule.value,
+            line=self.line,
+            column=self.column,
+            text=self.text,
+            **({"suggestion": suggestion} if suggestion else {}),
+        )

@@ -204,7 +204,7 @@ def _check_bounds(source: str, tree: Node) -> None:
 
 
 def _unexpected_character(source: str, error: UnexpectedCharacters) -> ExpressionInvalid:
-    start = error.pos_in_stream
+    start = int(error.pos_in_stream or 0)
     character = source[start]
     shown = character if character.isprintable() else f"U+{ord(character):04X}"
     return _invalid(

@@ -66,14 +66,22 @@ def strict(apply: Apply) -> Total:
     """Extend `apply` to unknown: an unknown argument, a failure or an infinite result is unknown."""
 
     def total(*arguments: Value) -> Value:
-        for argument in arguments:
-            if argument is None:
-                return None
+        if None in arguments:
+            return None
         try:
             result: Value = apply(*arguments)
         except (ArithmeticError, ValueError):
             return None
         return None if isinstance(result, float) and not math.isfinite(result) else result
+
+    return total
+
+
+def compared(apply: Apply) -> Total:
+    """Extend a comparison of two to unknown; it cannot fail, so this is `strict`, only faster."""
+
+    def total(left: Value, right: Value) -> Value:
+        return None if left is None or right is None else apply(left, right)
 
     return total
 
@@ -92,12 +100,6 @@ def disjunction(*outcomes: Value) -> Value:
     return None if None in outcomes else False
 
 
-def chain(ops: tuple[Op, ...], *operands: Value) -> Value:
-    """Compare neighbours and take the conjunction, so that one false link settles the chain."""
-    links = zip(ops, operands[:-1], operands[1:], strict=True)
-    return conjunction(*(OPERATORS[op].total(left, right) for op, left, right in links))
-
-
 def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
     return None if condition is None else then if condition else otherwise
 
@@ -106,8 +108,11 @@ def _known(value: Value) -> bool:
     return value is not None
 
 
+_at_most = compared(operator.le)
+
+
 def _between(x: Value, low: Value, high: Value) -> Value:
-    return chain((Op.LE, Op.LE), low, x, high)
+    return conjunction(_at_most(low, x), _at_most(x, high))
 
 
 def _is_between(x: float, low: float, high: float) -> bool:
@@ -164,6 +169,10 @@ def _operator(
     )
 
 
+def _comparison(op: Op, operands: frozenset[Kind], apply: Apply, usage: str, doc: str) -> Operator:
+    return _operator(op, 4, operands, Kind.BOOL, apply, usage, doc, compared(apply))
+
+
 def _one_of(value: str, *texts: str) -> bool:
     return value in texts
 
@@ -181,12 +190,12 @@ OPERATORS: Final = MappingProxyType(
                 Op.AND, 2, _BOOLS, _B, conjunction, "a and b", "true if both are", conjunction
             ),
             _operator(Op.NOT, 3, _BOOLS, _B, operator.not_, "not a", "true if `a` is false"),
-            _operator(Op.LT, 4, _NUMBERS, _B, operator.lt, "a < b", "less"),
-            _operator(Op.LE, 4, _NUMBERS, _B, operator.le, "a <= b", "less or equal"),
-            _operator(Op.GT, 4, _NUMBERS, _B, operator.gt, "a > b", "greater"),
-            _operator(Op.GE, 4, _NUMBERS, _B, operator.ge, "a >= b", "greater or equal"),
-            _operator(Op.EQ, 4, _ANY, _B, operator.eq, "a == b", "equal, both of one type"),
-            _operator(Op.NE, 4, _ANY, _B, operator.ne, "a != b", "not equal, both of one type"),
+            _comparison(Op.LT, _NUMBERS, operator.lt, "a < b", "less"),
+            _comparison(Op.LE, _NUMBERS, operator.le, "a <= b", "less or equal"),
+            _comparison(Op.GT, _NUMBERS, operator.gt, "a > b", "greater"),
+            _comparison(Op.GE, _NUMBERS, operator.ge, "a >= b", "greater or equal"),
+            _comparison(Op.EQ, _ANY, operator.eq, "a == b", "equal, both of one type"),
+            _comparison(Op.NE, _ANY, operator.ne, "a != b", "not equal, both of one type"),
             _operator(Op.IN, 4, _TEXTS, _B, _one_of, 'a in ("x", "y")', "equal to one of these"),
             _operator(Op.ADD, 5, _NUMBERS, _N, operator.add, "a + b", "sum"),
             _operator(Op.SUB, 5, _NUMBERS, _N, operator.sub, "a - b", "difference"),
