@@ -59,6 +59,8 @@ class LeaseBackend(Protocol):
         """Return the highest token given out, 0 when none was."""
         ...
 
+    async def close(self) -> None: ...
+
 
 class Lease:
     """The right to work on one resource, until it ends or is lost. Made by `Leases.acquire`.
@@ -173,6 +175,10 @@ class Leases:
         if token < newest:
             raise _stale(resource, token, newest)
 
+    async def close(self) -> None:
+        """Release connections; leases end by themselves."""
+        await self._backend.close()
+
 
 class Fence:
     """Refuses stale holders at the place where they write. Pure; its owner keeps it with the data."""
@@ -222,6 +228,9 @@ class RedisLeases:
         counter = _counter_key(resource)
         return int(await self._link.execute(counter, "GET", counter) or 0)
 
+    async def close(self) -> None:
+        await self._link.close()
+
 
 @dataclass(slots=True)
 class _Held:
@@ -262,6 +271,9 @@ class MemoryLeases:
 
     async def last_token(self, resource: str) -> int:
         return self._tokens.get(resource, 0)
+
+    async def close(self) -> None:
+        return
 
 
 def open_leases(url: str, *, holder: str) -> Leases:

@@ -25,7 +25,7 @@ from redis.exceptions import (
 )
 
 from chimera.bus.backoff import BackoffPolicy
-from chimera.errors import ConfigInvalid, Conflict, ChimeraError, Transient, Unavailable
+from chimera.errors import ChimeraError, ConfigInvalid, Conflict, Transient, Unavailable
 
 Command = tuple[str | bytes | int, ...]  # its name, then its key, as all stream commands have it
 T = TypeVar("T")

@@ -96,7 +96,7 @@ class _Track:
             found.append((GapKind.RESTARTED, sequence, sequence))
             self.epoch, self.expected, self.holes = epoch, 1, []
         if sequence < self.expected:
-            kind = GapKind.FILLED if self._fill(sequence) else GapKind.DUPLICATED
+            kind = GapKind.FILLED if self._fill(sequence, max_holes) else GapKind.DUPLICATED
             return [*found, (kind, sequence, sequence)]
         if sequence > self.expected:
             hole = (self.expected, sequence - 1)
@@ -106,10 +106,11 @@ class _Track:
         self.expected = sequence + 1
         return found
 
-    def _fill(self, sequence: int) -> bool:
+    def _fill(self, sequence: int, max_holes: int) -> bool:
         for index, (first, last) in enumerate(self.holes):
             if first <= sequence <= last:
                 rest = [(first, sequence - 1), (sequence + 1, last)]
                 self.holes[index : index + 1] = [(a, b) for a, b in rest if a <= b]
+                self.holes = self.holes[-max_holes:]  # filling the middle of a hole makes two
                 return True
         return False

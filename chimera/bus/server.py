@@ -92,7 +92,7 @@ class PrivateRedis:
             It ended or did not answer in time; the message ends with its log's last line.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own program and arguments, no shell
             [str(find_redis_server()), *self._arguments()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

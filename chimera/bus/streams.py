@@ -1,12 +1,8 @@
-"""The names of all streams, in one place, and how long each may grow. Used by whoever publishes.
+"""What a stream's name says: its slot in a cluster, its dead letters, how long it may grow.
 
-The braces are Redis hash tags: in a cluster all streams of a symbol live in one slot.
+`chimera.events.stream_of` gives the names. Braces are Redis hash tags: all streams of a symbol live
+in one slot.
 """
-
-SIGNALS = "signals:new"
-POSITIONS = "pos:events"
-CONFIG = "cfg:events"
-HEALTH = "health:events"
 
 # Entries kept per stream, by family. Market data is refilled from snapshots and orders from the
 # record, so these bound memory (about 0.4 kB an entry), not history.
@@ -22,22 +18,6 @@ _BOUNDS = {
     "dead": 10_000,
 }
 _BOUND_OF_OTHERS = 10_000
-
-
-def market(symbol: str) -> str:
-    return f"mkt:{{{symbol}}}"
-
-
-def features(symbol: str) -> str:
-    return f"feat:events:{{{symbol}}}"
-
-
-def order_commands(symbol: str) -> str:
-    return f"ord:cmd:{{{symbol}}}"
-
-
-def order_results(symbol: str) -> str:
-    return f"ord:result:{{{symbol}}}"
 
 
 def dead_letters(stream: str) -> str:
