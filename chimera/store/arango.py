@@ -203,7 +203,9 @@ class ArangoStore(SingleWrites):
         for _ in range(len(writes) + CONTENTION_ROUNDS):
             if not pending:
                 return changed
-            first = {write.key: write for write in reversed(pending)}
+            first: dict[str, Write] = {}
+            for write in pending:
+                first.setdefault(write.key, write)
             arrived = self._insert(collection, [w for w in first.values() if w.revision == 1])
             arrived |= self._replace(collection, [w for w in first.values() if w.revision > 1])
             changed += len(arrived)

@@ -88,7 +88,12 @@ class ArangoServer(HTTPClient):
                 return self._create_collection(body)
             case "post", ["index"]:
                 self.indexes.setdefault(params["collection"], []).append(body)
-                return 201, {"id": f"{params['collection']}/{body['name']}", **body, "error": False, "code": 201}
+                return 201, {
+                    "id": f"{params['collection']}/{body['name']}",
+                    **body,
+                    "error": False,
+                    "code": 201,
+                }
             case "get", ["gharial", name]:
                 if name not in self.graphs:
                     return _error(404, 1924, "graph not found")

@@ -1,0 +1,14 @@
+"""The one store of this process, as the settings name it. For shells: selectors, tasks, commands."""
+
+from functools import cache
+
+from django.conf import settings
+
+from chimera.store import open_store
+from chimera.store.interface import Store
+
+
+@cache
+def shared_store() -> Store:
+    """Return the process's store; it is opened on the first call and stays open."""
+    return open_store(settings.STORE_URL)
