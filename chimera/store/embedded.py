@@ -254,6 +254,8 @@ def _mapped_errors() -> Iterator[None]:
     except (DataError, IntegrityError) as e:
         raise InvalidInput(f"the database refused a document: {e}", field="body") from e
     except (DatabaseError, InterfaceError) as e:
+        if "malformed JSON" in str(e):  # SQLite's word, under the same class as a locked file
+            raise InvalidInput("a document's body is not JSON", field="body") from e
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         raise Unavailable(f"the document store's database does not answer: {e}") from e
