@@ -240,6 +240,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     trigger_px: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
+    stop_distance: float | None = None  # of an entry: how far from its fill the stop will rest
     venue_order_id: str = ""
     filled_qty: Decimal = ZERO
     filled_notional: Decimal = ZERO
@@ -250,6 +251,11 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     @property
     def leaves_qty(self) -> Decimal:
         return self.qty - self.filled_qty
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it rests in the venue's book of conditional orders until it triggers."""
+        return self.trigger_px is not None
 
 
 class OrderChanged(Event, frozen=True, kw_only=True, gc=False, tag="order.changed.v1"):

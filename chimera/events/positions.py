@@ -13,11 +13,12 @@ from chimera.money import ZERO
 class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.changed.v1"):
     """The fold of all fills and funding of one symbol so far; also a `positions_snapshots` document.
 
-    `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
+    `sequence` counts the changes of the symbol; `fill_id` names the fill that made this one. `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
     from the account's opening balance and only grow by what happened.
     """
 
     symbol: str
+    sequence: int
     qty: Decimal
     entry_px: Decimal
     opened_at: Millis

@@ -38,13 +38,16 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
 
 class Wake(msgspec.Struct, frozen=True, gc=False):
-    """Send this core a `TimerFired` named `timer` at `at`; the same name again moves the time."""
+    """Send the core `service` a `TimerFired` named `timer` at `at`; the same name again moves it."""
 
-    at: Millis
+    service: str
     timer: str
+    at: Millis
 
 
 Effect = Publish | Record | Ask | Wake
+
+START = "start"  # the timer every core is sent once, when its runtime begins
 
 
 class Service(Protocol):

@@ -1,0 +1,40 @@
+"""How long the router waits for what the real world owes it."""
+
+from dataclasses import dataclass
+
+from chimera.clock import MINUTE, SECOND, Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Waiting times in the market's milliseconds."""
+
+    speed: float = 1.0  # how much faster than the wall the market's clock runs
+    answer: Millis = 2 * SECOND  # after which an unanswered order is looked for
+    query_again: Millis = 1 * SECOND
+    settle: Millis = (
+        12 * SECOND
+    )  # how long an order may stay invisible: recvWindow plus backend timeout
+    query_stop: Millis = 3 * SECOND
+    close_unprotected: Millis = 5 * SECOND
+    price_age: Millis = 3 * SECOND
+    account_again: Millis = 1 * SECOND
+
+    @classmethod
+    def stretched(cls, *, speed: float, interval: Millis = MINUTE) -> "Deadlines":
+        """Return the deadlines for a replayed market that runs `speed` times as fast as the wall.
+
+        Networks do not get faster with the market, so what waits for them is stretched alike. Prices
+        of a replay may come only once a bar.
+        """
+        d = cls()
+        return cls(
+            speed=speed,
+            answer=int(d.answer * speed),
+            query_again=int(d.query_again * speed),
+            settle=int(d.settle * speed),
+            query_stop=int(d.query_stop * speed),
+            close_unprotected=int(d.close_unprotected * speed),
+            price_age=max(int(d.price_age * speed), 2 * interval if speed > 1 else 0),
+            account_again=int(d.account_again * speed),
+        )

@@ -1,0 +1,70 @@
+"""The guardian: what to do so that a stop rests at the venue for the whole position, and for nothing else.
+
+1. Flat: stops that rest are cancelled.
+2. An acknowledged stop covers the whole position: older ones are cancelled. New before old, always.
+3. A stop is on its way or in doubt: wait; its answer comes back here. Never a second one meanwhile.
+4. No stop: place one. What the venue refuses again and again ends in closing at market.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chimera.events.orders import OrderRecord, OrderState, Purpose
+
+from .book import SymbolBook
+
+MAX_STOP_ATTEMPTS = 3
+WOULD_TRIGGER = "-2021"  # the venue's code: the price is already beyond the stop
+
+_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStop:
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStop:
+    order: OrderRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CloseNow:
+    reason: str
+
+
+Move = PlaceStop | CancelStop | CloseNow
+
+
+def guard(book: SymbolBook) -> list[Move]:
+    """Return what is to be done for the position in `book`; nothing when all is well or under way."""
+    stops = book.working(Purpose.STOP)
+    acknowledged = [stop for stop in stops if stop.state in _ACKNOWLEDGED]
+    if book.qty == 0:
+        return [CancelStop(stop) for stop in acknowledged]
+
+    covering = [stop for stop in acknowledged if covers(stop, book)]
+    if covering:
+        newest = covering[-1]
+        return [CancelStop(stop) for stop in acknowledged if stop is not newest]
+    if any(stop.state in (OrderState.SUBMITTED, OrderState.UNKNOWN) for stop in stops):
+        return []
+    if book.stop_attempts >= MAX_STOP_ATTEMPTS:
+        return [CloseNow(f"no stop after {book.stop_attempts} attempts")]
+    return [PlaceStop(abs(book.qty))]
+
+
+def covers(stop: OrderRecord, book: SymbolBook) -> bool:
+    """Tell whether `stop` would close the whole position."""
+    return stop.side is book.position_side.opposite and stop.leaves_qty >= abs(book.qty)
+
+
+def acknowledged_qty(book: SymbolBook) -> Decimal:
+    """Return how much of the position the venue has acknowledged a stop for."""
+    quantities = [
+        stop.leaves_qty
+        for stop in book.working(Purpose.STOP)
+        if stop.state in _ACKNOWLEDGED and stop.side is book.position_side.opposite
+    ]
+    return min(max(quantities, default=Decimal(0)), abs(book.qty))

@@ -1,0 +1,1 @@
+"""How a decision is made: `policy` compiles a bundle, `decide` applies it, `service` keeps the state."""

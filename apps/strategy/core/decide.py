@@ -1,0 +1,137 @@
+"""One decision: a pure function of the policy, the signal and the position. `replay` calls it again.
+
+1. Flat: the guards speak first, and all of them are heard; then the opening rules in their order.
+2. In a position: only the closing rules; guards never stand in the way of less risk.
+3. The first rule that is true decides; what is unknown is not true. Everything evaluated is kept.
+"""
+
+from chimera.bundles import RuleAction
+from chimera.events.decisions import (
+    Action,
+    DecisionMade,
+    GuardTrace,
+    HoldReason,
+    PositionView,
+    RuleTrace,
+)
+from chimera.events.features import FeaturesComputed
+
+from .policy import CompiledRule, Policy
+
+_ACTIONS = {
+    RuleAction.OPEN_LONG: Action.BUY,
+    RuleAction.OPEN_SHORT: Action.SELL,
+    RuleAction.CLOSE: Action.CLOSE,
+}
+Values = dict[str, float | bool | str | None]
+
+
+def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> DecisionMade:
+    """Decide what to do at the closed bar that `signal` describes.
+
+    Parameters
+    ----------
+    policy : the generation that is live
+    signal : all factor values at one bar's close, and the market inputs behind them
+    position : what is held and pending, as known at that moment
+
+    Returns
+    -------
+    DecisionMade, whose id and content depend on nothing but the three arguments.
+    """
+    values = _values(policy, signal, position)
+    if position.qty:
+        guards: tuple[GuardTrace, ...] = ()
+        chosen, traces = _first_true(policy.closing_rules, values)
+    else:
+        guards = _ask_guards(policy, values)
+        chosen, traces = _first_true(policy.opening_rules, values)
+
+    action, reason, stop_distance = _outcome(policy, chosen, guards, values, position)
+    return DecisionMade(
+        id=f"dec:{signal.id[4:]}",
+        cause=signal.id,
+        ts_event=signal.ts_event,
+        ts_init=signal.ts_init,
+        symbol=signal.symbol,
+        signal_id=signal.id,
+        generation=policy.generation,
+        bundle_hash=policy.bundle_hash,
+        action=action,
+        rule=chosen.name if chosen is not None else None,
+        reason=reason,
+        stop_distance=stop_distance,
+        position=position,
+        guards=guards,
+        rules=traces,
+    )
+
+
+def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) -> Values:
+    bar = signal.inputs.bar
+    values: Values = {
+        **signal.features,
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+        "volume": bar.volume,
+        "mark_px": signal.inputs.mark_px,
+        "position_side": 0.0,
+        "bars_held": 0.0,
+        "unrealised_frac": 0.0,
+    }
+    if position.qty:
+        side = 1.0 if position.qty > 0 else -1.0
+        values["position_side"] = side
+        values["bars_held"] = float((signal.ts_event - position.opened_at) // policy.interval_ms)
+        values["unrealised_frac"] = side * (bar.close / float(position.entry_px) - 1.0)
+    return values
+
+
+def _ask_guards(policy: Policy, values: Values) -> tuple[GuardTrace, ...]:
+    traces = []
+    for guard in policy.guards:
+        explanation = guard.refuse_when.explain(values)
+        refused = explanation.result is not False  # unknown refuses too: in doubt, no new risk
+        traces.append(GuardTrace(name=guard.name, refused=refused, explanation=explanation))
+    return tuple(traces)
+
+
+def _first_true(
+    rules: tuple[CompiledRule, ...], values: Values
+) -> tuple[CompiledRule | None, tuple[RuleTrace, ...]]:
+    """Evaluate `rules` in order up to and including the first true one."""
+    traces = []
+    for rule in rules:
+        explanation = rule.when.explain(values)
+        traces.append(RuleTrace(name=rule.name, do=rule.do, explanation=explanation))
+        if explanation.result is True:
+            return rule, tuple(traces)
+    return None, tuple(traces)
+
+
+def _outcome(
+    policy: Policy,
+    rule: CompiledRule | None,
+    guards: tuple[GuardTrace, ...],
+    values: Values,
+    position: PositionView,
+) -> tuple[Action, HoldReason | None, float | None]:
+    """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""
+    if rule is None:
+        return Action.HOLD, HoldReason.NO_RULE_MATCHED, None
+    if position.pending:
+        return Action.HOLD, HoldReason.ORDER_PENDING, None
+    if rule.do is RuleAction.CLOSE:
+        return Action.CLOSE, None, None
+    if position.halted:
+        return Action.HOLD, HoldReason.TRADING_HALTED, None
+    if any(guard.refused for guard in guards):
+        return Action.HOLD, HoldReason.GUARD_REFUSED, None
+    distance = rule.stop_distance.evaluate(values) if rule.stop_distance is not None else None
+    if not isinstance(distance, float):
+        return Action.HOLD, HoldReason.STOP_UNKNOWN, None
+    if not policy.min_stop_distance <= distance <= policy.max_stop_distance:
+        return Action.HOLD, HoldReason.STOP_OUT_OF_BOUNDS, distance
+    return _ACTIONS[rule.do], None, distance

@@ -1,0 +1,145 @@
+"""The strategy's state machine: it folds what it must know of positions, and decides at each bar."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
+
+from chimera.clock import Millis
+from chimera.events import (
+    BundleActivated,
+    DecisionMade,
+    FeaturesComputed,
+    IntentIssued,
+    OrderChanged,
+    PositionChanged,
+    TradingHalted,
+    TradingResumed,
+)
+from chimera.events.base import Event
+from chimera.events.decisions import Action, PositionView
+from chimera.events.orders import Purpose
+from chimera.instruments import Side
+from chimera.runtime.contract import Effect, Publish, Record
+
+from .decide import decide
+from .policy import Policy, compile_policy
+
+_FLAT = PositionView()
+
+
+class Strategy:
+    """S3. One decision for every closed bar of the bundle's symbols, taken or skipped."""
+
+    name: ClassVar[str] = "strategy"
+    consumes: ClassVar[tuple[type[Event], ...]] = (
+        BundleActivated,
+        FeaturesComputed,
+        PositionChanged,
+        OrderChanged,
+        TradingHalted,
+        TradingResumed,
+    )
+
+    def __init__(self) -> None:
+        self._policy: Policy | None = None
+        self._positions: dict[str, PositionView] = {}
+        self._pending_intents: dict[str, str] = {}
+        self._halted_by: set[str] = set()
+        self._last_bar: dict[str, Millis] = {}
+
+    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+        match event:
+            case FeaturesComputed():
+                return self._decide(event)
+            case OrderChanged():
+                self._fold_order(event)
+            case PositionChanged():
+                self._positions[event.symbol] = PositionView(
+                    qty=event.qty, entry_px=event.entry_px, opened_at=event.opened_at
+                )
+            case BundleActivated():
+                self._activate(event)
+            case TradingHalted():
+                self._halted_by.add(event.source)
+            case TradingResumed():
+                self._halted_by.discard(event.source)
+        return ()
+
+    def _decide(self, signal: FeaturesComputed) -> Iterable[Effect]:
+        policy = self._policy
+        if policy is None or signal.generation != policy.generation:
+            return ()
+        if signal.ts_event <= self._last_bar.get(signal.symbol, 0):
+            return ()  # delivered again
+        self._last_bar[signal.symbol] = signal.ts_event
+
+        decision = decide(policy, signal, self._position_of(signal.symbol))
+        effects: list[Effect] = [
+            Record(
+                "decisions",
+                decision.id,
+                decision,
+                decision.symbol,
+                decision.ts_event,
+                parents=(f"signals/{signal.id}",),
+            ),
+            Publish(decision),
+        ]
+        if decision.action is not Action.HOLD:
+            intent = _intent(decision, signal)
+            self._pending_intents[signal.symbol] = intent.id
+            effects += (
+                Record(
+                    "intents",
+                    intent.id,
+                    intent,
+                    intent.symbol,
+                    intent.ts_event,
+                    parents=(f"decisions/{decision.id}",),
+                ),
+                Publish(intent),
+            )
+        return effects
+
+    def _position_of(self, symbol: str) -> PositionView:
+        view = self._positions.get(symbol, _FLAT)
+        pending = symbol in self._pending_intents
+        if pending or self._halted_by:
+            return msgspec.structs.replace(view, pending=pending, halted=bool(self._halted_by))
+        return view
+
+    def _fold_order(self, event: OrderChanged) -> None:
+        order = event.order
+        if order.purpose is Purpose.STOP:
+            return
+        if not order.state.is_terminal:
+            self._pending_intents[event.symbol] = order.intent_id
+        elif self._pending_intents.get(event.symbol) == order.intent_id:
+            del self._pending_intents[event.symbol]
+
+    def _activate(self, event: BundleActivated) -> None:
+        if self._policy is None or event.generation > self._policy.generation:
+            self._policy = compile_policy(
+                event.bundle, generation=event.generation, bundle_hash=event.bundle_hash
+            )
+
+
+def _intent(decision: DecisionMade, signal: FeaturesComputed) -> IntentIssued:
+    closing = decision.action is Action.CLOSE
+    long_exit = closing and decision.position.qty > 0
+    side = Side.SELL if long_exit or decision.action is Action.SELL else Side.BUY
+    return IntentIssued(
+        id=f"int:{decision.id[4:]}",
+        cause=decision.id,
+        ts_event=decision.ts_event,
+        ts_init=decision.ts_init,
+        symbol=decision.symbol,
+        decision_id=decision.id,
+        generation=decision.generation,
+        bundle_hash=decision.bundle_hash,
+        action=decision.action,
+        side=side,
+        reference_px=signal.inputs.bar.close,
+        stop_distance=decision.stop_distance,
+    )

@@ -1,0 +1,45 @@
+"""Wake-ups, earliest first; asking again for the same timer moves it."""
+
+import heapq
+
+from chimera.clock import Millis
+from chimera.events.health import TimerFired
+from chimera.runtime.contract import Wake
+
+
+class Timers:
+    def __init__(self) -> None:
+        self._heap: list[tuple[Millis, int, str, str]] = []
+        self._due: dict[tuple[str, str], tuple[Millis, int]] = {}
+        self._count = 0
+
+    def set(self, wake: Wake) -> None:
+        self._count += 1
+        self._due[wake.service, wake.timer] = (wake.at, self._count)
+        heapq.heappush(self._heap, (wake.at, self._count, wake.service, wake.timer))
+
+    def next_due(self) -> Millis | None:
+        """Return when the next timer fires, or None."""
+        self._drop_moved()
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: Millis) -> TimerFired | None:
+        """Return the earliest timer due by `now`, once."""
+        self._drop_moved()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        at, count, service, timer = heapq.heappop(self._heap)
+        del self._due[service, timer]
+        return TimerFired(
+            id=f"timer:{service}:{timer}:{at}:{count}",
+            ts_event=at,
+            ts_init=now,
+            service=service,
+            timer=timer,
+            due=at,
+        )
+
+    def _drop_moved(self) -> None:
+        heap = self._heap
+        while heap and self._due.get((heap[0][2], heap[0][3])) != (heap[0][0], heap[0][1]):
+            heapq.heappop(heap)
