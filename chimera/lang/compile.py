@@ -160,13 +160,13 @@ class FastCode:
 
         What is generated afterwards takes all names as known.
         """
-        tests: list[ast.expr] = [ast.Constant(False)]
+        tests: list[ast.expr] = []
         for name, kind in self._kinds.items():
             if kind is Kind.NUMBER:
                 tests.extend(self._name_checks(name))
             else:
                 tests.append(ast.Compare(self._name(name), [ast.Is()], [ast.Constant(None)]))
-        return ast.BoolOp(ast.Or(), tests)
+        return _any(tests)
 
     def _value(self, node: Node) -> ast.expr:
         match node:
@@ -195,7 +195,7 @@ class FastCode:
             case Call(function="if", arguments=(condition, then, otherwise)):
                 return self._choose(condition, then, otherwise)
             case Call(function="known", arguments=(argument,)):
-                return ast.Compare(self.result(argument), [ast.IsNot()], [ast.Constant(None)])
+                return call("apply_known", self.result(argument))
             case Call(function=function, arguments=arguments):
                 return self._checked(arguments, lambda args: call(f"apply_{function}", *args))
 
@@ -277,10 +277,7 @@ class FastCode:
                 checks.append(_is_not_finite(assign(variable, self._value(operand)), variable))
                 values.append(load(variable))
         body = build(values)
-        if not checks:
-            return body
-        test = checks[0] if len(checks) == 1 else ast.BoolOp(ast.Or(), checks)
-        return ast.IfExp(test, call("bail"), body)
+        return ast.IfExp(_any(checks), call("bail"), body) if checks else body
 
     def _kind(self, node: Node) -> Kind:
         match node:
@@ -336,6 +333,10 @@ class _Filler(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._parts.get(node.id, node)
+
+
+def _any(tests: list[ast.expr]) -> ast.expr:
+    return ast.BoolOp(ast.Or(), tests) if len(tests) > 1 else [*tests, ast.Constant(False)][0]
 
 
 def _python_type(kind: Kind) -> ast.expr:
