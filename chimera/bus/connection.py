@@ -5,7 +5,8 @@ and what a failure means is decided here once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
@@ -97,15 +98,13 @@ class RedisLink:
         Unavailable, Transient, Conflict
             As `translate` says.
         """
-        try:
+        with self._translated():
             if self._is_cluster:
                 # Naming the node saves asking the server which of the arguments are keys.
                 return await self._client.execute_command(
                     *command, target_nodes=await self._node(key)
                 )
             return await self._client.execute_command(*command)
-        except (RedisError, RedisClusterException) as error:
-            raise translate(error) from error
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one trip to each node concerned; within a slot their order is kept.
@@ -113,33 +112,22 @@ class RedisLink:
         All are tried; the first error among the replies is raised after them, as from `execute`.
         """
         try:
-            pipe = self._client.pipeline(transaction=False)
-            if self._is_cluster:
-                nodes = {key: await self._node(key) for key in {str(c[1]) for c in commands}}
-                for command in commands:
-                    pipe.execute_command(*command, target_nodes=nodes[str(command[1])])
-            else:
-                for command in commands:
-                    pipe.execute_command(*command)
-            replies: list[Any] = await pipe.execute(raise_on_error=False)
-        except (RedisError, RedisClusterException) as error:
+            with self._translated():
+                replies = await self._pipelined(commands)
+                for reply in replies:
+                    if isinstance(reply, Exception):
+                        raise reply
+                return replies
+        except Unavailable:
             if self._is_cluster:
                 # Unlike single commands, pipelines do not make the client look at the slots anew.
                 await self._client.aclose()
-            raise translate(error) from error
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise translate(reply) from reply
-        return replies
+            raise
 
     async def ping(self) -> None:
-        try:
-            if self._is_cluster:
-                await self._client.execute_command("PING", target_nodes=RedisCluster.PRIMARIES)
-            else:
-                await self._client.execute_command("PING")
-        except (RedisError, RedisClusterException) as error:
-            raise translate(error) from error
+        targets = {"target_nodes": RedisCluster.PRIMARIES} if self._is_cluster else {}
+        with self._translated():
+            await self._client.execute_command("PING", **targets)
 
     async def by_node(self, keys: Iterable[str]) -> dict[str, list[str]]:
         """Group keys by the node that holds them; a single node holds all."""
@@ -162,12 +150,35 @@ class RedisLink:
     async def close(self) -> None:
         await self._client.aclose()
 
+    async def _pipelined(self, commands: Sequence[Command]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        if self._is_cluster:
+            nodes = {key: await self._node(key) for key in {str(c[1]) for c in commands}}
+            for command in commands:
+                pipe.execute_command(*command, target_nodes=nodes[str(command[1])])
+        else:
+            for command in commands:
+                pipe.execute_command(*command)
+        replies: list[Any] = await pipe.execute(raise_on_error=False)
+        return replies
+
     async def _node(self, key: str) -> Any:
-        try:
+        with self._translated():
             await self._client.initialize()
             return self._client.get_node_from_key(key)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except (RedisError, RedisClusterException) as error:
             raise translate(error) from error
+        except AttributeError as error:
+            if not self._is_cluster:
+                raise
+            # When a node fails, redis-py's cluster client closes that node's free connections while
+            # another task may have just taken one, which then has no socket to write to.
+            raise Unavailable("the connection was closed while it was taken") from error
 
 
 def translate(error: Exception) -> ChimeraError:

@@ -55,6 +55,7 @@ class _Shard:
     phase: _Phase = _Phase.JOINING
     cursors: dict[str, str] = field(default_factory=dict)
     claim_at: float = 0.0  # loop time
+    redeliver: bool = False  # wanted from the next read on; one may be under way
 
     def rejoin(self) -> None:
         """Begin again with groups that were lost; whatever is in their streams now is new."""
@@ -112,7 +113,7 @@ class RedisSubscription:
 
     def redeliver(self) -> None:
         for shard in self._shards:
-            shard.recover()
+            shard.redeliver = True
 
     async def close(self) -> None:
         await self._reads.close()
@@ -133,6 +134,9 @@ class RedisSubscription:
         return messages
 
     async def _step(self, shard: _Shard) -> list[Message]:
+        if shard.redeliver:
+            shard.redeliver = False
+            shard.recover()
         if shard.phase is _Phase.JOINING:
             await self._join(shard)
         if shard.phase is _Phase.RECOVERING:

@@ -25,21 +25,22 @@ class ShardedReads(Generic[Shard]):
         self._shards = shards
         self._read = read
         self._tasks: dict[int, asyncio.Task[list[Message]]] = {}
+        self._failure: Exception | None = None
 
     async def next(self, timeout_s: float) -> list[Message]:
         """Return what any shard brought, or nothing after about `timeout_s`; raise if one failed.
 
-        What other shards brought is kept before a failure is raised.
+        What other shards brought meanwhile comes first; the failure is raised by the next call.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
             self._start()
+            self._raise_failure()
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
             messages = self._take_results()
             if messages:
                 return messages
-            self._raise_failure()
-            if asyncio.get_running_loop().time() >= deadline:
+            if self._failure is None and asyncio.get_running_loop().time() >= deadline:
                 return []
 
     async def close(self) -> None:
@@ -56,12 +57,14 @@ class ShardedReads(Generic[Shard]):
 
     def _take_results(self) -> list[Message]:
         messages: list[Message] = []
-        for index, task in list(self._tasks.items()):
-            if task.done() and not task.cancelled() and task.exception() is None:
+        for index in [index for index, task in self._tasks.items() if task.done()]:
+            try:
                 messages += self._tasks.pop(index).result()
+            except Exception as error:
+                self._failure = error  # raised once the others' messages are handed over
         return messages
 
     def _raise_failure(self) -> None:
-        for index, task in list(self._tasks.items()):
-            if task.done():
-                self._tasks.pop(index).result()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure

@@ -153,10 +153,12 @@ async def test_cluster_heals_after_one_primary_was_killed(redis_cluster: Private
     await subscription.ack(await take(subscription, len(streams)))
 
     await asyncio.to_thread(redis_cluster.nodes[1].kill)
-    with pytest.raises(Unavailable):
-        await bus.ping()
-    await asyncio.to_thread(redis_cluster.nodes[1].start)
-    await asyncio.to_thread(redis_cluster.wait_ready)
+    try:
+        with pytest.raises(Unavailable):
+            await bus.ping()
+    finally:
+        await asyncio.to_thread(redis_cluster.nodes[1].start)
+        await asyncio.to_thread(redis_cluster.wait_ready)
     await bus.publish([message for stream in streams for message in outgoing(stream, "after")])
     messages = await take(subscription, len(streams))
 
