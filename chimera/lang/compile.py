@@ -336,7 +336,9 @@ class _Filler(ast.NodeTransformer):
 
 
 def _any(tests: list[ast.expr]) -> ast.expr:
-    return ast.BoolOp(ast.Or(), tests) if len(tests) > 1 else [*tests, ast.Constant(False)][0]
+    if not tests:
+        return ast.Constant(False)
+    return ast.BoolOp(ast.Or(), tests) if len(tests) > 1 else tests[0]
 
 
 def _python_type(kind: Kind) -> ast.expr:

@@ -3,9 +3,9 @@
 The checker reads the types, the compiler the implementations, the printer the precedences, the user
 guide the descriptions. Nothing else can be called from an expression.
 
-Each entry has two implementations. `apply` is defined on known, finite values only and may raise an
-`ArithmeticError` or `ValueError`, or return a number that is not finite: all mean unknown. `total`
-is defined everywhere, with None as unknown (Kleene's three-valued logic), and never raises.
+The meaning of an entry is `total`: defined everywhere, with None as unknown (Kleene's three-valued
+logic), it never raises. A function has `apply` too, for known, finite values only; it may raise an
+`ArithmeticError` or `ValueError` or return a number that is not finite: all mean unknown.
 """
 
 import math
@@ -22,7 +22,7 @@ Apply: TypeAlias = Callable[..., Any]
 Total: TypeAlias = Callable[..., Value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Operator:
     """What an operator takes and means. Tighter binding has the higher precedence."""
 
@@ -30,7 +30,6 @@ class Operator:
     precedence: int
     operands: frozenset[Kind]
     result: Kind
-    apply: Apply
     total: Total
     usage: str
     doc: str
@@ -108,11 +107,8 @@ def _known(value: Value) -> bool:
     return value is not None
 
 
-_at_most = compared(operator.le)
-
-
 def _between(x: Value, low: Value, high: Value) -> Value:
-    return conjunction(_at_most(low, x), _at_most(x, high))
+    return conjunction(_LE(low, x), _LE(x, high))
 
 
 def _is_between(x: float, low: float, high: float) -> bool:
@@ -147,81 +143,40 @@ _TEXTS: Final = frozenset({Kind.TEXT})
 _ANY: Final = frozenset(Kind)
 
 
-def _operator(
-    op: Op,
-    precedence: int,
-    operands: frozenset[Kind],
-    result: Kind,
-    apply: Apply,
-    usage: str,
-    doc: str,
-    total: Total | None = None,
-) -> Operator:
-    return Operator(
-        op=op,
-        precedence=precedence,
-        operands=operands,
-        result=result,
-        apply=apply,
-        total=total or strict(apply),
-        usage=usage,
-        doc=doc,
-    )
-
-
-def _comparison(op: Op, operands: frozenset[Kind], apply: Apply, usage: str, doc: str) -> Operator:
-    return _operator(op, 4, operands, Kind.BOOL, apply, usage, doc, compared(apply))
-
-
 def _one_of(value: str, *texts: str) -> bool:
     return value in texts
 
 
 _B, _N = Kind.BOOL, Kind.NUMBER
+_LT, _LE, _GT = compared(operator.lt), compared(operator.le), compared(operator.gt)
+_GE, _EQ, _NE = compared(operator.ge), compared(operator.eq), compared(operator.ne)
+_ADD, _SUB, _MUL = strict(operator.add), strict(operator.sub), strict(operator.mul)
+_DIV, _MOD, _POW = strict(operator.truediv), strict(operator.mod), strict(operator.pow)
+_NEG, _NOT, _IN = strict(operator.neg), strict(operator.not_), strict(_one_of)
+_MOD_DOC = "remainder, with the sign of `b`; by zero: unknown"
+_POW_DOC = "power; the exponent is a constant whole number from -8 to 8"
 
 OPERATORS: Final = MappingProxyType(
     {
         entry.op: entry
         for entry in (
-            _operator(
-                Op.OR, 1, _BOOLS, _B, disjunction, "a or b", "true if either is", disjunction
-            ),
-            _operator(
-                Op.AND, 2, _BOOLS, _B, conjunction, "a and b", "true if both are", conjunction
-            ),
-            _operator(Op.NOT, 3, _BOOLS, _B, operator.not_, "not a", "true if `a` is false"),
-            _comparison(Op.LT, _NUMBERS, operator.lt, "a < b", "less"),
-            _comparison(Op.LE, _NUMBERS, operator.le, "a <= b", "less or equal"),
-            _comparison(Op.GT, _NUMBERS, operator.gt, "a > b", "greater"),
-            _comparison(Op.GE, _NUMBERS, operator.ge, "a >= b", "greater or equal"),
-            _comparison(Op.EQ, _ANY, operator.eq, "a == b", "equal, both of one type"),
-            _comparison(Op.NE, _ANY, operator.ne, "a != b", "not equal, both of one type"),
-            _operator(Op.IN, 4, _TEXTS, _B, _one_of, 'a in ("x", "y")', "equal to one of these"),
-            _operator(Op.ADD, 5, _NUMBERS, _N, operator.add, "a + b", "sum"),
-            _operator(Op.SUB, 5, _NUMBERS, _N, operator.sub, "a - b", "difference"),
-            _operator(Op.MUL, 6, _NUMBERS, _N, operator.mul, "a * b", "product"),
-            _operator(
-                Op.DIV, 6, _NUMBERS, _N, operator.truediv, "a / b", "quotient; by zero: unknown"
-            ),
-            _operator(
-                Op.MOD,
-                6,
-                _NUMBERS,
-                _N,
-                operator.mod,
-                "a % b",
-                "remainder, with the sign of `b`; by zero: unknown",
-            ),
-            _operator(Op.NEG, 7, _NUMBERS, _N, operator.neg, "-a", "negation"),
-            _operator(
-                Op.POW,
-                8,
-                _NUMBERS,
-                _N,
-                operator.pow,
-                "a ** 2",
-                "power; the exponent is a constant whole number from -8 to 8",
-            ),
+            Operator(Op.OR, 1, _BOOLS, _B, disjunction, "a or b", "true if either is"),
+            Operator(Op.AND, 2, _BOOLS, _B, conjunction, "a and b", "true if both are"),
+            Operator(Op.NOT, 3, _BOOLS, _B, _NOT, "not a", "true if `a` is false"),
+            Operator(Op.LT, 4, _NUMBERS, _B, _LT, "a < b", "less"),
+            Operator(Op.LE, 4, _NUMBERS, _B, _LE, "a <= b", "less or equal"),
+            Operator(Op.GT, 4, _NUMBERS, _B, _GT, "a > b", "greater"),
+            Operator(Op.GE, 4, _NUMBERS, _B, _GE, "a >= b", "greater or equal"),
+            Operator(Op.EQ, 4, _ANY, _B, _EQ, "a == b", "equal, both of one type"),
+            Operator(Op.NE, 4, _ANY, _B, _NE, "a != b", "not equal, both of one type"),
+            Operator(Op.IN, 4, _TEXTS, _B, _IN, 'a in ("x", "y")', "equal to one of these"),
+            Operator(Op.ADD, 5, _NUMBERS, _N, _ADD, "a + b", "sum"),
+            Operator(Op.SUB, 5, _NUMBERS, _N, _SUB, "a - b", "difference"),
+            Operator(Op.MUL, 6, _NUMBERS, _N, _MUL, "a * b", "product"),
+            Operator(Op.DIV, 6, _NUMBERS, _N, _DIV, "a / b", "quotient; by zero: unknown"),
+            Operator(Op.MOD, 6, _NUMBERS, _N, _MOD, "a % b", _MOD_DOC),
+            Operator(Op.NEG, 7, _NUMBERS, _N, _NEG, "-a", "negation"),
+            Operator(Op.POW, 8, _NUMBERS, _N, _POW, "a ** 2", _POW_DOC),
         )
     }
 )

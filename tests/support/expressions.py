@@ -203,7 +203,7 @@ def _strict(operation: str, arguments: list[Any]) -> Value:
     return None if isinstance(result, float) and not math.isfinite(result) else result
 
 
-def _known(operation: str, *x: Any) -> Any:  # noqa: PLR0911  # one line an operation
+def _known(operation: str, *x: Any) -> Any:
     match operation:
         case "not":
             return not x[0]
