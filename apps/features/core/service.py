@@ -1,0 +1,138 @@
+"""The state machine of S2: market events come in, the factors of every closed bar go out."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chimera.clock import Millis
+from chimera.events.base import Event
+from chimera.events.config import BundleActivated
+from chimera.events.features import MarketInputs
+from chimera.events.market import (
+    BarClosed,
+    DepthChanged,
+    HistoryLoaded,
+    MarkPriceChanged,
+    QuoteChanged,
+)
+from chimera.runtime.contract import Effect, Publish, Record
+
+from .generation import Generation, generation_of
+from .lane import Lane
+from .market import LatestMarket
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The one pointer: what is live, and the lanes of its symbols."""
+
+    generation: Generation
+    lanes: dict[str, Lane]
+
+
+class Features:
+    """S2. One `FeaturesComputed` for every closed bar of the bundle's interval and symbols.
+
+    Bars that a history covers are for warming up only and lead to nothing, nor do bars delivered
+    again or out of order.
+    """
+
+    name: ClassVar[str] = "features"
+    consumes: ClassVar[tuple[type[Event], ...]] = (
+        BundleActivated,
+        HistoryLoaded,
+        BarClosed,
+        QuoteChanged,
+        DepthChanged,
+        MarkPriceChanged,
+    )
+
+    def __init__(self) -> None:
+        self._live: _Live | None = None
+        self._lanes: dict[tuple[str, str], Lane] = {}  # by symbol and interval
+        self._markets: defaultdict[str, LatestMarket] = defaultdict(LatestMarket)
+
+    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+        match event:
+            case BarClosed():
+                return self._close_bar(event, now)
+            case QuoteChanged():
+                self._markets[event.symbol].take_quote(event)
+            case DepthChanged():
+                self._markets[event.symbol].take_depth(event)
+            case MarkPriceChanged():
+                self._markets[event.symbol].take_mark(event)
+            case HistoryLoaded():
+                return self._load_history(event, now)
+            case BundleActivated():
+                return self._activate(event, now)
+        return ()
+
+    def _close_bar(self, bar: BarClosed, now: Millis) -> Iterable[Effect]:
+        lane = self._lanes.get((bar.symbol, bar.interval))
+        if lane is None or not lane.accepts(bar):
+            return ()
+        live = self._live
+        if live is None or not lane.is_active:
+            lane.update(MarketInputs(bar=bar))
+            return ()
+        generation = live.generation
+        inputs = self._markets[bar.symbol].inputs_at(bar, generation.depth_levels)
+        signal = generation.signal(inputs, lane.update(inputs), now)
+        return (
+            Record("signals", signal.id, signal, signal.symbol, signal.ts_event),
+            Publish(signal),
+        )
+
+    def _load_history(self, event: HistoryLoaded, now: Millis) -> Iterable[Effect]:
+        lane = self._lanes.setdefault((event.symbol, event.interval), Lane())
+        bars = lane.merged(event.bars)
+        if bars is None:
+            return ()
+        lane.load(bars)
+        return _record_warm_up(lane.bars, event.id, now) if lane.is_active else ()
+
+    def _activate(self, event: BundleActivated, now: Millis) -> Iterable[Effect]:
+        """Build the next generation whole before the first lane of the present one changes."""
+        live = self._live
+        if live is not None and event.generation <= live.generation.number:
+            return ()
+        generation = generation_of(event.generation, event.bundle_hash, event.bundle)
+        lanes = {
+            symbol: self._lanes.get((symbol, generation.interval)) or Lane()
+            for symbol in generation.symbols
+        }
+        prepared = {symbol: lane.prepare(generation) for symbol, lane in lanes.items()}
+
+        effects: list[Effect] = []
+        for symbol, lane in lanes.items():
+            self._lanes[symbol, generation.interval] = lane
+            if not lane.is_active:
+                effects += _record_warm_up(lane.bars, event.id, now)
+            lane.adopt(generation, prepared[symbol])
+        if live is not None:
+            staying = {id(lane) for lane in lanes.values()}
+            for lane in live.lanes.values():
+                if id(lane) not in staying:
+                    lane.rest()
+        self._live = _Live(generation, lanes)
+        return effects
+
+
+def _record_warm_up(bars: Sequence[BarClosed], cause: str, now: Millis) -> Iterable[Effect]:
+    """Keep the bars that factors were warmed on, for `replay`: no signal says what they were."""
+    if not bars:
+        return ()
+    last = bars[-1]
+    identity = f"warm:{last.symbol}:{last.interval}:{last.ts_event}:{now}"
+    warm_up = HistoryLoaded(
+        id=identity,
+        cause=cause,
+        ts_event=last.ts_event,
+        ts_init=now,
+        symbol=last.symbol,
+        interval=last.interval,
+        bars=tuple(bars),
+    )
+    return (Record("features", identity, warm_up, last.symbol, last.ts_event),)
