@@ -142,12 +142,11 @@ class SimulatedRuntime:
                 self._crash(current, effects)
                 return
             for effect in effects:
-                kind = type(effect)
-                if kind is Record:
+                if type(effect) is Record:
                     self._record(effect)
-                elif kind is Ask:
+                elif type(effect) is Ask:
                     self._ask(effect.command, waiting)
-                elif kind is Wake:
+                elif type(effect) is Wake:
                     self._timers.set(effect)
             if self._after_event is not None:
                 self._after_event(current, now)

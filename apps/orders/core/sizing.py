@@ -6,7 +6,7 @@ from decimal import Decimal
 from chimera.bundles import Execution, RiskLimits
 from chimera.events.orders import OrderType
 from chimera.instruments import Instrument, Side
-from chimera.money import decimal_of, quantize
+from chimera.money import Rounding, decimal_of, quantize
 
 _BPS = Decimal(10_000)
 
@@ -49,7 +49,7 @@ def plan_entry(
         order_type, px, expected = OrderType.MARKET, None, reference_px
     else:
         offset = decimal_of(execution.limit_offset_bps) / _BPS * reference_px * side.sign
-        rounding = "floor" if side is Side.BUY else "ceiling"
+        rounding: Rounding = "floor" if side is Side.BUY else "ceiling"
         px = quantize(reference_px - offset, instrument.tick_size, rounding)
         qty = quantize(notional / px, instrument.step_size, "down")
         order_type, expected = OrderType.LIMIT, px

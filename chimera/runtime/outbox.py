@@ -1,0 +1,168 @@
+"""Carries effects out for the live runtime, in two stages that overlap.
+
+1. Record: all batches that wait are written in one durable transaction; then their asks leave.
+2. Publish: what was recorded goes to the streams in one pipeline; then the inputs are acknowledged.
+
+A failing store or bus holds its stage up until it is back; nothing is skipped and nothing overtakes.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from chimera.bus import Bus, Outgoing
+from chimera.errors import Unavailable
+from chimera.events import encode, stream_of
+from chimera.events.base import Command, Event
+from chimera.events.orders import Purpose, SubmitOrder
+from chimera.runtime.contract import Ask, Effect, Publish, Record
+from chimera.runtime.recording import write_of
+from chimera.store.interface import Store
+
+log = structlog.get_logger(__name__)
+
+STALE_AFTER_S = 2.0  # an entry that could not be recorded for so long is not sent any more
+RETRY_S = (0.1, 0.2, 0.5, 1.0)
+BATCH_MAX = 500
+
+Trouble = Callable[[str, str | None], None]  # source, and what is wrong or None when it is over
+Done = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """The effects of one input, and what to do when they have all been carried out."""
+
+    effects: Sequence[Effect]
+    done: Done | None = None
+    taken_at: float = field(default_factory=time.monotonic)
+
+
+class Outbox:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        execute: Callable[[Command], None],
+        trouble: Trouble,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._execute = execute
+        self._trouble = trouble
+        self._to_record: deque[Batch] = deque()
+        self._to_publish: deque[tuple[list[Event], Done | None]] = deque()
+        self._record_wanted = asyncio.Event()
+        self._publish_wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        # Django refuses its database inside a running loop, and one writer needs no locks.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    @property
+    def waiting(self) -> int:
+        """How many batches are not recorded yet."""
+        return len(self._to_record)
+
+    def put(self, batch: Batch) -> None:
+        self._to_record.append(batch)
+        self._idle.clear()
+        self._record_wanted.set()
+
+    async def in_store_thread(self, call: Callable[[], object]) -> object:
+        """Run `call` where the store's connection lives."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def flushed(self) -> None:
+        """Wait until everything put so far has been recorded and its asks have left."""
+        await self._idle.wait()
+
+    async def record_forever(self) -> None:
+        while True:
+            await self._record_wanted.wait()
+            self._record_wanted.clear()
+            while self._to_record:
+                count = min(len(self._to_record), BATCH_MAX)
+                batches = [self._to_record.popleft() for _ in range(count)]
+                await self._record(batches)
+            self._idle.set()
+
+    async def publish_forever(self) -> None:
+        while True:
+            await self._publish_wanted.wait()
+            self._publish_wanted.clear()
+            while self._to_publish:
+                count = min(len(self._to_publish), BATCH_MAX)
+                await self._publish([self._to_publish.popleft() for _ in range(count)])
+
+    async def drain(self) -> None:
+        """Record and publish what is left, once, when the runtime stops."""
+        if self._to_record:
+            await self._record([self._to_record.popleft() for _ in range(len(self._to_record))])
+        if self._to_publish:
+            await self._publish([self._to_publish.popleft() for _ in range(len(self._to_publish))])
+        self._thread.shutdown(wait=True)
+
+    async def _record(self, batches: Sequence[Batch]) -> None:
+        writes = [
+            write_of(effect)
+            for batch in batches
+            for effect in batch.effects
+            if type(effect) is Record
+        ]
+        if writes:
+            await self._until_available(
+                "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))
+            )
+        now = time.monotonic()
+        for batch in batches:
+            late = now - batch.taken_at > STALE_AFTER_S
+            for effect in batch.effects:
+                if type(effect) is Ask:
+                    self._leave(effect.command, late=late)
+            events = [effect.event for effect in batch.effects if type(effect) is Publish]
+            if events or batch.done is not None:
+                self._to_publish.append((events, batch.done))
+        self._publish_wanted.set()
+
+    def _leave(self, command: Command, *, late: bool) -> None:
+        """Let a recorded command go; an entry that waited too long stays, and is found not placed."""
+        if late and isinstance(command, SubmitOrder) and command.purpose is Purpose.ENTRY:
+            log.warning(
+                "entry not sent: recording took too long", client_order_id=command.client_order_id
+            )
+            return
+        self._execute(command)
+
+    async def _publish(self, waiting: Sequence[tuple[list[Event], Done | None]]) -> None:
+        messages = [
+            Outgoing(stream_of(event), encode(event)) for events, _ in waiting for event in events
+        ]
+        if messages:
+            await self._until_available("runtime:bus", lambda: self._bus.publish(messages))
+        for _, done in waiting:
+            if done is not None:
+                await done()
+
+    async def _until_available(self, source: str, call: Callable[[], Awaitable[object]]) -> None:
+        failures = 0
+        while True:
+            try:
+                await call()
+            except Unavailable as error:
+                if failures == 0:
+                    self._trouble(source, error.message)
+                    log.warning("holding effects back", source=source, reason=error.message)
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+                continue
+            if failures:
+                self._trouble(source, None)
+                log.info("effects flow again", source=source, after_failures=failures)
+            return

@@ -1,0 +1,46 @@
+"""Who publishes what: from it a worker knows which streams it must read and which it hears in memory."""
+
+from collections.abc import Iterable, Sequence
+
+from chimera.events import ACCOUNT
+from chimera.runtime.contract import Service
+
+LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
+
+# family of streams: (publishers, readers). Families named with {} have one stream for each symbol.
+FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "mkt:{}": (frozenset({"exchange"}), frozenset({"features", "orders", "positions"})),
+    "feat:events:{}": (frozenset({"features"}), frozenset({"strategy"})),
+    "signals:new": (frozenset({"strategy"}), frozenset({"orders"})),
+    "ord:cmd:{}": (frozenset({"orders"}), frozenset({"exchange"})),
+    "ord:result:{}": (frozenset({"exchange"}), frozenset({"orders", "positions"})),
+    "pos:events": (frozenset({"orders", "positions"}), frozenset({"strategy", "orders"})),
+    "cfg:events": (
+        frozenset({"config"}),
+        frozenset({"features", "strategy", "orders", "exchange"}),
+    ),
+    "health:events": (
+        frozenset({"exchange", "orders", "runtime"}),
+        frozenset({"strategy", "orders"}),
+    ),
+}
+_OF_THE_ACCOUNT = ("ord:cmd:{}", "ord:result:{}")
+
+
+def streams_to_read(services: Iterable[str], symbols: Sequence[str]) -> list[str]:
+    """Return the streams that bring `services` what none of them publishes itself."""
+    local = frozenset(services)
+    streams = []
+    for family, (publishers, readers) in FAMILIES.items():
+        if not readers & local or (publishers <= local | {"runtime"}):
+            continue
+        if "{}" not in family:
+            streams.append(family)
+            continue
+        names = [*symbols, ACCOUNT] if family in _OF_THE_ACCOUNT else symbols
+        streams.extend(family.replace("{}", f"{{{name}}}") for name in names)
+    return streams
+
+
+def names_of(services: Iterable[Service]) -> tuple[str, ...]:
+    return tuple(service.name for service in services)
