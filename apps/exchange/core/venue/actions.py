@@ -79,12 +79,4 @@ class SetFunding(MarketAction, frozen=True, gc=False):
     next_time: Millis
 
 
-Action = (
-    Bar
-    | StepPrice
-    | SetDepth
-    | ChangeDepth
-    | PrintTrade
-    | SetMark
-    | SetFunding
-)
+Action = Bar | StepPrice | SetDepth | ChangeDepth | PrintTrade | SetMark | SetFunding

@@ -39,6 +39,32 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_trade_id: int = -1
 
 
+class Ticker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The rolling day."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    last: Decimal
+    last_qty: Decimal
+    volume: Decimal
+    quote_volume: Decimal
+    open_time: Millis
+    close_time: Millis
+    first_id: int
+    last_id: int
+    count: int
+
+
+class FundingPayment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One settlement of funding: the rate, and the mark price it was paid on."""
+
+    symbol: str
+    ts: Millis
+    rate: Decimal
+    mark: Decimal
+
+
 class BalanceChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Futures: wallet and cross wallet after, `change` without PnL and fees. Spot: free and locked."""
 

@@ -189,7 +189,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ts: Millis
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Order:
     """One plain order. `quantity` of a spot market order by quote is what it bought in the end."""
 
@@ -242,7 +242,7 @@ class Order:
         return still
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AlgoOrder:
     """One conditional futures order: its own id space, its own life; the child does the trading."""
 
@@ -281,7 +281,7 @@ class ListStatus(StrEnum):
     ALL_DONE = "ALL_DONE"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class OrderList:
     """A spot OCO: two orders of which at most one trades."""
 
