@@ -13,7 +13,7 @@ from chimera.money import ZERO
 class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.changed.v1"):
     """The fold of all fills and funding of one symbol so far; also a `positions_snapshots` document.
 
-    `sequence` counts the changes of the symbol; `fill_id` names the fill that made this one. `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
+    `sequence` counts the changes of the symbol; `cause` is the fill or funding that made this one. `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
     from the account's opening balance and only grow by what happened.
     """
 
@@ -25,7 +25,6 @@ class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.
     realised_pnl: Decimal
     fees: Decimal
     funding: Decimal
-    fill_id: str = ""
 
 
 class StopChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.stop.v1"):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -22,6 +23,7 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "drf_spectacular",
+    "chimera",
     "chimera.store",
     "apps.exchange",
     "apps.features",
@@ -44,7 +46,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "apps.gateway.csp.ConsoleCSPMiddleware",
 ]
 ROOT_URLCONF = "chimera.urls"
 ASGI_APPLICATION = "chimera.asgi.application"
@@ -132,10 +134,31 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Trading platform for Binance USDT-M perpetual futures and spot.",
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "ENUM_NAME_OVERRIDES": {
+        "ServiceState": "chimera.events.health.ServiceState",
+        "OrderState": "chimera.events.orders.OrderState",
+        "ReleaseState": "apps.config.models.Release.State",
+    },
 }
 
 # --- Admin -------------------------------------------------------------------------------------------
 UNFOLD = {
+    "COLORS": {
+        # The console's teal, so that both look like one house.
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#0f766e",
+            "800": "#115e59",
+            "900": "#134e4a",
+            "950": "#042f2e",
+        },
+    },
     "SITE_TITLE": "Chimera",
     "SITE_HEADER": "Chimera",
     "SITE_URL": "/",
@@ -146,6 +169,26 @@ UNFOLD = {
                 "title": _("Desk"),
                 "items": [
                     {"title": _("Overview"), "icon": "monitoring", "link": "/"},
+                    {"title": _("Decisions"), "icon": "rule", "link": "/decisions"},
+                    {"title": _("Orders"), "icon": "receipt_long", "link": "/orders"},
+                    {"title": _("Positions"), "icon": "donut_small", "link": "/positions"},
+                ],
+            },
+            {
+                "title": _("People"),
+                "items": [
+                    {
+                        "title": _("Users"),
+                        "icon": "person",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": "apps.gateway.admin.may_view_users",
+                    },
+                    {
+                        "title": _("Roles"),
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_group_changelist"),
+                        "permission": "apps.gateway.admin.may_view_roles",
+                    },
                 ],
             },
         ],
@@ -176,3 +219,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BEAT_SCHEDULE = {
+    "health.beat": {"task": "health.beat", "schedule": 15.0, "options": {"expires": 15.0}},
+}

@@ -25,7 +25,7 @@ from chimera.events import (
     SubmitOrder,
     SubmitUnknown,
 )
-from chimera.events.orders import OrderRecord, OrderReport, OrderState
+from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .book import SymbolBook
@@ -208,7 +208,8 @@ class Lifecycle:
             )
             kept = self.keep(lost, now) if lost is not None else []
             return [*kept, *self.look_for(self.orders[order.client_order_id], now, cause=cause)]
-        if order.state in (OrderState.UNKNOWN, OrderState.PENDING_CANCEL):
+        fill_due = order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
+        if fill_due or order.state in (OrderState.UNKNOWN, OrderState.PENDING_CANCEL):
             return self.look_for(order, now, cause=cause)
         return []
 

@@ -25,6 +25,7 @@ from chimera.events import (
     OrderRejected,
     PrepareSymbol,
     QueryAccount,
+    QueryFailed,
     QuoteChanged,
     StopChanged,
     StreamDisconnected,
@@ -115,6 +116,8 @@ class Router:
                 book.last_px, book.last_ts = event.close, event.ts_event
             case IntentIssued():
                 return self._on_intent(event, now)
+            case QueryFailed() if event.symbol == ACCOUNT:
+                return [Wake(SERVICE, "account", now + self.deadlines.account_again)]
             case OrderReport():
                 return self._on_report(event, now)
             case EquityMarked():

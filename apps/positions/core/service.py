@@ -25,6 +25,7 @@ from .ledger import PositionLedger, fold_fill, fold_funding
 SERVICE = "positions"
 SEEN_KEPT = 20_000
 EQUITY_WHEN_FLAT_EVERY = HOUR
+OPENING = "opening"  # the key of the account report that opened the books
 
 
 class Positions:
@@ -49,6 +50,7 @@ class Positions:
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
+        self._uncounted: list[OrderFilled] = []
 
     def restore(
         self,
@@ -56,15 +58,19 @@ class Positions:
         opening_usdt: Decimal | None,
         ledgers: dict[str, PositionLedger],
         seen: Iterable[str],
-        day: int = -1,
-        day_opening_usdt: Decimal = ZERO,
+        uncounted: Iterable[OrderFilled],
+        marked: EquityMarked | None,
     ) -> None:
-        """Take up the books of an earlier life."""
+        """Take up the books of an earlier life; `uncounted` fills are counted when the runtime starts."""
         self._opening_usdt = opening_usdt
-        self._ledgers = dict(ledgers)
-        self._open = {symbol for symbol, ledger in ledgers.items() if ledger.qty}
+        for symbol, ledger in ledgers.items():
+            self._keep(symbol, ledger)
         self._seen = dict.fromkeys(seen)
-        self._day, self._day_opening_usdt = day, day_opening_usdt
+        self._uncounted = list(uncounted)
+        if marked is not None:
+            self._day = marked.ts_event // DAY
+            equity = marked.wallet_usdt + marked.unrealised_usdt
+            self._day_opening_usdt = equity - marked.day_pnl_usdt
 
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         match event:
@@ -80,13 +86,22 @@ class Positions:
             case AccountReported():
                 return self._on_account(event, now)
             case TimerFired():
-                return [Publish(self._changed(s, now, cause=event.id)) for s in self._open]
+                return self._on_start(event, now)
         return ()
 
     @property
     def wallet_usdt(self) -> Decimal:
         opening = self._opening_usdt if self._opening_usdt is not None else ZERO
         return opening + sum((ledger.net for ledger in self._ledgers.values()), ZERO)
+
+    def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
+        """Count what an earlier life left, then tell everybody what is held."""
+        effects = [effect for fill in self._uncounted for effect in self._on_fill(fill, now)]
+        self._uncounted.clear()
+        effects += [
+            Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._open)
+        ]
+        return effects + self._mark(now, now, cause=start.id)
 
     def _on_fill(self, fill: OrderFilled, now: Millis) -> list[Effect]:
         if not self._first_time(fill.id):
@@ -103,34 +118,19 @@ class Positions:
                 ts=fill.ts_event,
             ),
         )
-        changed = self._changed(fill.symbol, now, cause=fill.id, fill_id=fill.id)
-        kept = Record(
-            "positions_snapshots",
-            changed.id,
-            changed,
-            changed.symbol,
-            changed.ts_event,
-            parents=(f"fills/{fill.id}",),
-        )
-        return [kept, Publish(changed), *self._mark(fill.ts_event, now, cause=fill.id)]
+        return [
+            *self._snapshot(fill.symbol, now, cause=fill.id, parent=f"fills/{fill.id}"),
+            *self._mark(fill.ts_event, now, cause=fill.id),
+        ]
 
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
         if not self._first_time(paid.id):
             return []
         ledger = self._ledgers.get(paid.symbol, PositionLedger())
         self._keep(paid.symbol, fold_funding(ledger, paid.amount))
-        changed = self._changed(paid.symbol, now, cause=paid.id)
         return [
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
-            Record(
-                "positions_snapshots",
-                changed.id,
-                changed,
-                changed.symbol,
-                changed.ts_event,
-                parents=(f"funding_records/{paid.id}",),
-            ),
-            Publish(changed),
+            *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
             *self._mark(paid.ts_event, now, cause=paid.id),
         ]
 
@@ -138,8 +138,17 @@ class Positions:
         """The first report opens the books; later ones are the reconciler's evidence, not ours."""
         if self._opening_usdt is not None:
             return []
-        self._opening_usdt = report.wallet_usdt - self.wallet_usdt
-        return self._mark(report.ts_event, now, cause=report.id)
+        self._opening_usdt = report.wallet_usdt
+        effects: list[Effect] = [
+            Record("positions_snapshots", OPENING, report, ACCOUNT, report.ts_event)
+        ]
+        for held in report.positions:
+            adopted = PositionLedger(
+                sequence=1, qty=held.qty, entry_px=held.entry_px, opened_at=report.ts_event
+            )
+            self._keep(held.symbol, adopted)
+            effects += self._snapshot(held.symbol, now, cause=report.id)
+        return effects + self._mark(report.ts_event, now, cause=report.id)
 
     # --- equity ----------------------------------------------------------------------------------------
 
@@ -185,9 +194,21 @@ class Positions:
         else:
             self._open.discard(symbol)
 
-    def _changed(
-        self, symbol: str, now: Millis, *, cause: str, fill_id: str = ""
-    ) -> PositionChanged:
+    def _snapshot(self, symbol: str, now: Millis, *, cause: str, parent: str = "") -> list[Effect]:
+        changed = self._changed(symbol, now, cause=cause)
+        return [
+            Record(
+                "positions_snapshots",
+                changed.id,
+                changed,
+                symbol,
+                changed.ts_event,
+                parents=(parent,) if parent else (),
+            ),
+            Publish(changed),
+        ]
+
+    def _changed(self, symbol: str, now: Millis, *, cause: str) -> PositionChanged:
         ledger = self._ledgers[symbol]
         return PositionChanged(
             id=f"pos:{symbol}:{ledger.sequence}",
@@ -202,7 +223,6 @@ class Positions:
             realised_pnl=ledger.realised_pnl,
             fees=ledger.fees,
             funding=ledger.funding,
-            fill_id=fill_id,
         )
 
     def _first_time(self, fact_id: str) -> bool:
