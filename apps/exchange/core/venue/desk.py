@@ -171,7 +171,11 @@ class OrderDesk:
         self.work(listing, order)
 
     def _shrink(self, account: Account, listing: Listing, order: Order, qty: Decimal) -> None:
-        if not order.is_working or not order.executed < qty < order.quantity:
+        if (
+            not order.is_working
+            or order.order_list_id >= 0
+            or not order.executed < qty < order.quantity
+        ):
             raise refuse.spot_amend_quantity()
         filters.check_spot_qty(listing, qty, market_order=False)
         order.quantity = qty

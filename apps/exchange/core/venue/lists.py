@@ -108,6 +108,8 @@ class ListDesk:
         triggered = order.type in filters.SPOT_STOPS and order.is_working
         if order.status is VenueOrderStatus.CANCELED:
             self._end_others(order_list, order, VenueOrderStatus.CANCELED, ExpiryReason.NONE)
+        elif order.expiry_reason is ExpiryReason.OCO:
+            pass  # the leg that gave way: the other one lives on
         elif triggered or order.executed or not order.status.is_open:
             self._end_others(order_list, order, VenueOrderStatus.EXPIRED, ExpiryReason.OCO)
         if order_list.is_open and not any(o.status.is_open for o in order_list.orders):
