@@ -320,8 +320,7 @@ class Pricing:
     def _move_mark(self, listing: Listing, price: float, ts: Millis) -> None:
         if listing.mark_px is None:
             listing.mark_px = price
-            if listing.market is Market.USDM and not listing.next_funding_time:
-                self._schedule_funding(listing, ts - ts % FUNDING_INTERVAL + FUNDING_INTERVAL)
+            self._begin_funding(listing, ts)
         elif ts > listing.moved_at:
             elapsed = ts - listing.moved_at
             listing.mark_px += (price - listing.mark_px) * elapsed / (elapsed + MARK_TIME_CONSTANT)
@@ -330,6 +329,7 @@ class Pricing:
     def _set_mark(self, listing: Listing, mark: float, index: Decimal) -> None:
         listing.mark_px = mark
         listing.index = index
+        self._begin_funding(listing, self._floor.now)
         listing.moved_at = max(listing.moved_at, self._floor.now)
         self._tell_mark(listing)
         self.react(listing)
@@ -405,6 +405,11 @@ class Pricing:
             self._expire_orders(at)
             self._count_down(at)
         floor.now = max(floor.now, now)
+
+    def _begin_funding(self, listing: Listing, ts: Millis) -> None:
+        """Schedule the first settlement of a symbol that has none fed."""
+        if listing.market is Market.USDM and not listing.next_funding_time:
+            self._schedule_funding(listing, ts - ts % FUNDING_INTERVAL + FUNDING_INTERVAL)
 
     def _schedule_funding(self, listing: Listing, at: Millis) -> None:
         listing.next_funding_time = at
