@@ -29,7 +29,7 @@ def _translated(error: Exception, answer: Response) -> ChimeraError:
         return InvalidInput("the request body is not acceptable", fields=error.detail)
     detail = str(getattr(error, "detail", error))
     if isinstance(error, exceptions.Throttled):
-        return RateLimited(detail, retry_after_ms=int((error.wait or 0) * 1_000))
+        return RateLimited(detail, retry_after_ms=int((getattr(error, "wait", None) or 0) * 1_000))
     kind = {401: Forbidden, 403: Forbidden, 404: NotFound}.get(answer.status_code, InvalidInput)
     code = "not_authenticated" if answer.status_code == 401 else None
     return kind(detail, code=code)

@@ -5,7 +5,7 @@
 
 import msgspec
 
-from chimera.events.base import Command, Event
+from chimera.events.base import Event
 from chimera.events.config import BundleActivated
 from chimera.events.decisions import DecisionMade, IntentIssued
 from chimera.events.features import FeaturesComputed

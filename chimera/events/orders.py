@@ -160,14 +160,18 @@ class OrderExpired(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.
     reason: str = ""
 
 
-class CancelRejected(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.cancel_rejected.v1"):
+class CancelRejected(
+    OrderReport, frozen=True, kw_only=True, gc=False, tag="order.cancel_rejected.v1"
+):
     """The cancel was refused: usually the order is gone already, so it is queried."""
 
     code: str
     message: str
 
 
-class SubmitUnknown(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.submit_unknown.v1"):
+class SubmitUnknown(
+    OrderReport, frozen=True, kw_only=True, gc=False, tag="order.submit_unknown.v1"
+):
     """A submit or cancel ended without an answer. The order may exist."""
 
     message: str

@@ -48,16 +48,21 @@ class SimulatedRuntime:
         exchange: SimulatedExchange[object],
         store: Store,
         clock: VirtualClock,
+        first: Sequence[Event] = (),
         faults: Faults | None = None,
         after_event: Callable[[Event, Millis], None] | None = None,
     ) -> None:
-        """`build` makes the cores, restored from `store`; it is called again after a crash."""
+        """`build` makes the cores, restored from `store`; it is called again after a crash.
+
+        Each life begins with `first`, such as the active bundle and the listed instruments.
+        """
         self.store = store
         self.clock = clock
         self.exchange = exchange
         self.crashes = 0
         self.events = 0
         self._build = build
+        self._first = tuple(first)
         self._faults = faults or Faults(FaultRates(), seed=0)
         self._after_event = after_event
         self._in_flight: list[tuple[Millis, int, Event]] = []
@@ -83,7 +88,7 @@ class SimulatedRuntime:
         self.clock.advance_to(until)
 
     def inject(self, event: Event) -> None:
-        """Deliver an event from outside, such as an activated bundle, now."""
+        """Deliver an event from outside, such as another activated bundle, now."""
         self._deliver(event)
 
     # --- one step ------------------------------------------------------------------------------------------
@@ -92,8 +97,11 @@ class SimulatedRuntime:
         self._dispatcher = Dispatcher(self._build())
         self._timers = Timers()
         now = self.clock.now()
+        for event in self._first:
+            self._send(event, 0)
         for service in self._dispatcher.services:
             self._timers.set(Wake(service.name, START, now))
+        self._catch_up(now)
 
     def _catch_up(self, until: Millis) -> None:
         """Handle all timers and messages due up to and including `until`."""

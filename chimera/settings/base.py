@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -162,6 +163,13 @@ UNFOLD = {
     "SITE_TITLE": "Chimera",
     "SITE_HEADER": "Chimera",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("gateway/mark.svg"),
+        },
+    ],
     "SHOW_LANGUAGES": True,
     "SIDEBAR": {
         "navigation": [

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from chimera.settings.base import *  # noqa: F403
+from chimera.settings.base import *
 from chimera.settings.base import STATE_DIR, env
 
 STATE_DIR.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Production: everything that has no safe default must be set, or the process refuses to start."""
 
 from chimera.errors import ConfigInvalid
-from chimera.settings.base import *  # noqa: F403
+from chimera.settings.base import *
 from chimera.settings.base import env
 
 REQUIRED = (

@@ -36,7 +36,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             names = check_services(options["services"])
-            asyncio.run(_run(names), loop_factory=uvloop.new_event_loop)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(names))
         except ChimeraError as error:
             raise CommandError(f"{error.code}: {error.message}") from error
 
