@@ -1,0 +1,129 @@
+"""Everything one running venue holds together: the core, its two clocks, keys, limits, hubs, faults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apps.exchange.core.venue.exchange import Venue
+from apps.exchange.core.venue.outbound import OrderUpdated, PrivateEvent
+from apps.exchange.venue_shell.faults import (
+    AnyFault,
+    BanIp,
+    CloseSockets,
+    ExpireListenKey,
+    FaultPlan,
+)
+from apps.exchange.venue_shell.limits import BINANCE_RULES, Limiter, LimitRules
+from apps.exchange.venue_shell.market_hub import MarketHub
+from apps.exchange.venue_shell.signing import KeyRing
+from apps.exchange.venue_shell.sockets import Socket
+from apps.exchange.venue_shell.user_hub import UserHub
+from chimera.clock import Clock, Millis, ScaledClock, WallClock
+from chimera.instruments import Market
+
+
+@dataclass(slots=True)
+class FeedPosition:
+    """How far the market's feed has come. `next_at` is the time of the next action, None at the end."""
+
+    start: Millis
+    end: Millis | None
+    at: Millis
+    next_at: Millis | None
+    actions: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What GET /venue/status reports."""
+
+    requests: int = 0
+    refusals: int = 0
+    orders: int = 0
+    fills: int = 0
+    events: int = 0
+
+
+class Host:
+    """One venue at work. Single-threaded: everything here runs in one event loop."""
+
+    def __init__(
+        self,
+        *,
+        venue: Venue,
+        clock: ScaledClock,
+        keys: KeyRing,
+        rules: Mapping[Market, LimitRules] = BINANCE_RULES,
+        faults_allowed: bool = False,
+        wall: Clock | None = None,
+    ) -> None:
+        self.venue = venue
+        self.clock = clock
+        self.keys = keys
+        self.limiters = {market: Limiter(rules[market]) for market in Market}
+        self.faults_allowed = faults_allowed
+        self.faults = FaultPlan()
+        self.market_hub = MarketHub(self)
+        self.user_hub = UserHub(self.faults)
+        self.sockets: set[Socket] = set()
+        self.counts = Counts()
+        self.feed = FeedPosition(clock.origin, None, clock.origin, None)
+        self._symbols = {
+            market: [symbol for of, symbol in venue.floor.listings if of is market]
+            for market in Market
+        }
+        self._wall = wall or WallClock()
+        self._clients: set[str] = set()
+
+    def now(self) -> Millis:
+        """Return the market's time: the scaled clock, held back while the feed lags behind it."""
+        now = self.clock.now()
+        if self.feed.next_at is not None:
+            now = min(now, self.feed.next_at)
+        return max(now, self.feed.at)
+
+    def wall_now(self) -> Millis:
+        """Return the time that requests are signed in and ``/time`` answers."""
+        return self._wall.now() + self.faults.clock_shift_ms
+
+    def loses_depth(self, market: Market, symbol: str) -> bool:
+        return self.faults.loses_depth(market, symbol)
+
+    def symbols(self, market: Market) -> list[str]:
+        return self._symbols[market]
+
+    def limiter(self, market: Market, ip: str) -> Limiter:
+        self._clients.add(ip)
+        return self.limiters[market]
+
+    def publish(self) -> None:
+        """Send everything the venue's core has told since the last time."""
+        for event in self.venue.drain():
+            self.counts.events += 1
+            if isinstance(event, PrivateEvent):
+                self._count(event)
+                self.user_hub.publish(event)
+            else:
+                self.market_hub.publish(event)
+
+    def misbehave(self, fault: AnyFault) -> None:
+        """Carry out a fault now, or arm it for its occasion."""
+        match fault:
+            case ExpireListenKey():
+                self.user_hub.expire(self.wall_now(), everything=True)
+            case CloseSockets():
+                for socket in list(self.sockets):
+                    if fault.sockets in ("all", socket.kind):
+                        socket.close()
+            case BanIp():
+                until = self.wall_now() + fault.seconds * 1_000
+                for ip in self._clients:
+                    for limiter in self.limiters.values():
+                        limiter.ban(ip, until)
+            case _:
+                self.faults.arm(fault)
+
+    def _count(self, event: PrivateEvent) -> None:
+        if isinstance(event, OrderUpdated) and event.fill is not None:
+            self.counts.fills += 1
+            if event.order.market is Market.SPOT:
+                self.limiters[Market.SPOT].refund_order(event.account_id)

@@ -1,0 +1,117 @@
+"""A client's session on a stream socket: SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, user streams."""
+
+import logging
+from typing import Any
+
+import msgspec
+from starlette.websockets import WebSocket
+
+from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.sockets import SLOW_CONSUMER, Socket
+from apps.exchange.venue_shell.streams import parse_stream
+from apps.exchange.venue_shell.wire import dumps
+from apps.exchange.venue_shell.ws_paths import WsTarget
+from chimera.clock import SECOND, Millis
+from chimera.instruments import Market
+
+log = logging.getLogger(__name__)
+
+STREAMS_MAX = 1_024
+MESSAGES_PER_SECOND = {Market.USDM: 10, Market.SPOT: 5}
+
+INVALID_REQUEST, INVALID_JSON = 2, 3
+
+
+class BadRequest(Exception):
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class StreamSession:
+    """One open stream socket, market or user."""
+
+    def __init__(self, host: Host, websocket: WebSocket, target: WsTarget) -> None:
+        self._host = host
+        self._target = target
+        self._socket = Socket(websocket, target.kind, wraps=target.wraps)
+        self._second: Millis = 0
+        self._received = 0
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        self._host.sockets.add(self._socket)
+        try:
+            if self._target.listen_key is not None:
+                self._host.user_hub.join(self._target.listen_key, self._socket)
+            for name in self._target.streams:
+                self._subscribe(name)
+            async for text in self._socket.messages():
+                if self._floods():
+                    self._socket.close(SLOW_CONSUMER)
+                    continue
+                self._socket.offer(dumps(self._handle(text)))
+        finally:
+            self._host.sockets.discard(self._socket)
+            self._host.market_hub.leave(self._socket)
+            self._host.user_hub.leave(self._socket)
+
+    def _handle(self, text: str) -> dict[str, Any]:
+        request_id: Any = None
+        try:
+            request = _parse(text)
+            request_id = request.get("id")
+            return {"result": self._carry_out(request), "id": request_id}
+        except BadRequest as e:
+            return {"error": {"code": e.code, "msg": e.message}, "id": request_id}
+
+    def _carry_out(self, request: dict[str, Any]) -> list[str] | None:
+        method, names = request.get("method"), request.get("params", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise BadRequest(INVALID_REQUEST, "Invalid request: params must be an array of strings")
+        match method:
+            case "SUBSCRIBE":
+                for name in names:
+                    self._subscribe(name)
+            case "UNSUBSCRIBE":
+                for name in names:
+                    self._host.market_hub.unsubscribe(self._socket, self._target.market, name)
+            case "LIST_SUBSCRIPTIONS":
+                return self._host.market_hub.streams_of(self._socket)
+            case _:
+                raise BadRequest(INVALID_REQUEST, f"Invalid request: unknown method `{method}`")
+        return None
+
+    def _subscribe(self, name: str) -> None:
+        if self._target.kind == "user":
+            self._host.user_hub.join(name.split("@")[0], self._socket)
+            return
+        stream = parse_stream(self._target.market, name)
+        if stream is None:
+            raise BadRequest(INVALID_REQUEST, f"Invalid request: unknown stream `{name}`")
+        if len(self._host.market_hub.streams_of(self._socket)) >= STREAMS_MAX:
+            raise BadRequest(INVALID_REQUEST, f"Invalid request: more than {STREAMS_MAX} streams")
+        if stream.symbol is not None and stream.symbol not in self._host.symbols(stream.market):
+            return  # acknowledged and silent, as at Binance
+        if self._target.category and self._target.category != stream.category:
+            log.warning("%s asked for on /%s stays silent", name, self._target.category)
+            return
+        self._host.market_hub.subscribe(self._socket, stream)
+
+    def _floods(self) -> bool:
+        second = self._host.wall_now() // SECOND
+        if second != self._second:
+            self._second, self._received = second, 0
+        self._received += 1
+        return self._received > MESSAGES_PER_SECOND[self._target.market]
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        request = msgspec.json.decode(text)
+    except msgspec.DecodeError as e:
+        raise BadRequest(INVALID_JSON, f"Invalid JSON: {e}") from None
+    if not isinstance(request, dict):
+        raise BadRequest(INVALID_REQUEST, "Invalid request: must be an object")
+    return request
