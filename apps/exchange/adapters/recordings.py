@@ -1,0 +1,335 @@
+"""Recorded market data on disk: names, columns and lines become the rows and messages feeds take.
+
+Files are checked whole before anything is handed out: a wrong column, an unsorted or impossible row, or a
+truncated file raises `InvalidInput` naming the file, the place and the rule it breaks.
+"""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apps.exchange.core.venue.feeds.depth import (
+    DepthDiff,
+    DepthSnapshot,
+    Recorded,
+    RecordedQuote,
+    RecordedTrade,
+)
+from apps.exchange.core.venue.feeds.klines import KlineRows
+from apps.exchange.core.venue.instruments import VenueInstrument, parse_symbol
+from chimera.clock import INTERVALS, Millis
+from chimera.errors import InvalidInput
+from chimera.instruments import Market
+
+_NANOS_PER_MILLI = 1_000_000
+_KLINE_NAME = re.compile(r"(um|spot)-([A-Z0-9]+)-(\d+[mhd])-.*\.parquet")
+_FUNDING_NAME = re.compile(r"(um)-([A-Z0-9]+)-funding-.*\.parquet")
+_MARK_NAME = re.compile(r"(um)-([A-Z0-9]+)-mark-(\d+[mhd])-.*\.parquet")
+_TRADES_NAME = re.compile(r"(um|spot)-([A-Z0-9]+)-trades-.*\.parquet")
+_DEPTH_NAME = re.compile(r"(um|spot)-([A-Z0-9]+)-.*\.log\.gz")
+
+Column = npt.NDArray[Any]
+
+
+class Kind(StrEnum):
+    KLINES = "klines"
+    FUNDING = "funding"
+    MARK = "mark"
+    TRADES = "trades"
+    DEPTH = "depth"
+
+
+_NAMES = (
+    (Kind.FUNDING, _FUNDING_NAME),
+    (Kind.MARK, _MARK_NAME),
+    (Kind.TRADES, _TRADES_NAME),
+    (Kind.DEPTH, _DEPTH_NAME),
+    (Kind.KLINES, _KLINE_NAME),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a file's name says: ``um-BTCUSDT-1m-2025-05..2025-06.parquet``."""
+
+    path: Path
+    kind: Kind
+    market: Market
+    symbol: str
+    interval: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingRows:
+    time: Sequence[Millis]
+    rate: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRows:
+    open_time: Sequence[Millis]
+    open: Sequence[float]
+
+
+def recording_of(path: Path) -> Recording:
+    """Read a file's name.
+
+    Raises
+    ------
+    InvalidInput
+        If it follows none of the naming patterns.
+    """
+    for kind, pattern in _NAMES:
+        if found := pattern.fullmatch(path.name):
+            market, symbol, *interval = found.groups()
+            return Recording(
+                path=path,
+                kind=kind,
+                market=Market(market),
+                symbol=symbol,
+                interval=interval[0] if interval else "",
+            )
+    raise _bad(path, "name", "<um|spot>-<SYMBOL>-<interval|funding|mark-8h|trades>-<period>")
+
+
+def find_recordings(paths: Sequence[Path]) -> list[Recording]:
+    """Return the recordings among files and, one folder deep, directories; sorted by path.
+
+    Files inside directories that are no recordings are passed over; a file named outright must be one.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = (p for p in path.rglob("*") if any(n.fullmatch(p.name) for _, n in _NAMES))
+            found += [recording_of(p) for p in inside]
+        elif path.is_file():
+            found.append(recording_of(path))
+        else:
+            raise _bad(path, "path", "the file must exist")
+    return sorted(found, key=lambda recording: recording.path)
+
+
+def read_klines(path: Path, *, interval: str | None = None) -> KlineRows:
+    """Read bars, oldest first.
+
+    Raises
+    ------
+    InvalidInput
+        If times are not strictly increasing multiples of the interval, prices are not above 0 with
+        low <= open, close <= high, or a volume is negative.
+    """
+    interval = interval or recording_of(path).interval
+    columns = _read(path, {"open_time": "i", **dict.fromkeys(_OHLCV, "f")})
+    times, (o, h, low, c, v) = columns["open_time"], (columns[name] for name in _OHLCV)
+    _require_rising(path, "open_time", times)
+    _require_rows(path, "open_time", times % INTERVALS[interval] == 0, f"a multiple of {interval}")
+    for name, column in (("open", o), ("high", h), ("low", low), ("close", c)):
+        _require_rows(path, name, column > 0, "above 0")
+    _require_rows(path, "high", (h >= o) & (h >= c) & (h >= low), "at least open, close and low")
+    _require_rows(path, "low", (low <= o) & (low <= c), "at most open and close")
+    _require_rows(path, "volume", v >= 0, "not negative")
+    return KlineRows(
+        open_time=times.tolist(),
+        open=o.tolist(),
+        high=h.tolist(),
+        low=low.tolist(),
+        close=c.tolist(),
+        volume=v.tolist(),
+    )
+
+
+def read_funding(path: Path) -> FundingRows:
+    """Read settled funding rates, oldest first."""
+    columns = _read(path, {"funding_time": "i", "funding_rate": "f"})
+    _require_rising(path, "funding_time", columns["funding_time"])
+    rate = columns["funding_rate"]
+    _require_rows(path, "funding_rate", np.abs(rate) < 1, "a fraction, not percent")
+    return FundingRows(time=columns["funding_time"].tolist(), rate=rate.tolist())
+
+
+def read_marks(path: Path) -> MarkRows:
+    """Read the opens of mark-price klines, oldest first."""
+    columns = _read(path, {"open_time": "i", "open": "f"})
+    _require_rising(path, "open_time", columns["open_time"])
+    _require_rows(path, "open", columns["open"] > 0, "above 0")
+    return MarkRows(open_time=columns["open_time"].tolist(), open=columns["open"].tolist())
+
+
+def read_trades(path: Path) -> Iterator[tuple[Millis, RecordedTrade]]:
+    """Read trades, oldest first, after checking all of them."""
+    columns = _read(
+        path,
+        {"ts_ms": "i", "price": "f", "qty": "f", "is_buyer_maker": "b", "trade_id": "i"},
+    )
+    _require_rising(path, "trade_id", columns["trade_id"])
+    times = columns["ts_ms"]
+    _require_rows(path, "ts_ms", np.diff(times, prepend=times[:1]) >= 0, "not falling")
+    for name in ("price", "qty"):
+        _require_rows(path, name, columns[name] > 0, "above 0")
+    rows = zip(*(columns[name].tolist() for name in columns), strict=True)
+    return (
+        (ts, RecordedTrade(trade_id, Decimal(repr(price)), Decimal(repr(qty)), maker))
+        for ts, price, qty, maker, trade_id in rows
+    )
+
+
+def read_depth(path: Path) -> Iterator[tuple[Millis, Recorded]]:
+    """Read a recorded websocket feed line by line; times are the recorder's.
+
+    Raises
+    ------
+    InvalidInput
+        At the line that is cut off, out of order, or no known message.
+    """
+    before, number = 0, 0
+    try:
+        with gzip.open(path, "rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                nanos, _, text = line.partition(b" ")
+                received = int(nanos)
+                if received < before:
+                    raise _bad(path, f"line {number}", "receive times must not fall")
+                before = received
+                message = _message(_decoder.decode(text))
+                if message is not None:
+                    yield received // _NANOS_PER_MILLI, message
+    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+        raise _bad(path, f"after line {number}", f"the file must be whole gzip: {e}") from e
+    except (ValueError, msgspec.DecodeError) as e:
+        raise _bad(path, f"line {number}", f"'<receive time in ns> <JSON>' is expected: {e}") from e
+
+
+def read_exchange_info(
+    path: Path, market: Market, symbols: Sequence[str] | None = None
+) -> dict[str, VenueInstrument]:
+    """Read an exchangeInfo payload, plain or gzipped; `symbols` picks some, by default all that trade.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no such payload, or lacks a symbol asked for.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        listed: Sequence[Mapping[str, Any]] = json.loads(raw)["symbols"]
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as e:
+        raise _bad(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
+    by_name = {info["symbol"]: info for info in listed}
+    if symbols is None:
+        symbols = [name for name, info in by_name.items() if info.get("status") == "TRADING"]
+    if missing := [name for name in symbols if name not in by_name]:
+        raise _bad(path, "symbols", f"it does not list {', '.join(missing)}")
+    return {name: parse_symbol(market, _without_blanks(by_name[name])) for name in symbols}
+
+
+# --- parquet ----------------------------------------------------------------------------------------
+
+_OHLCV = ("open", "high", "low", "close", "volume")
+_KINDS = {"i": "an integer", "f": "a number", "b": "a boolean"}
+
+
+def _read(path: Path, wanted: Mapping[str, str]) -> dict[str, Column]:
+    """Return the wanted columns (name -> kind of ``i``, ``f``, ``b``), checked for type and holes."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as e:
+        raise _bad(path, "file", f"a whole parquet file is expected: {e}") from e
+    columns: dict[str, Column] = {}
+    for name, kind in wanted.items():
+        if name not in table.column_names:
+            raise _bad(
+                path, f"column {name}", f"missing; there are {', '.join(table.column_names)}"
+            )
+        column = table.column(name)
+        if column.null_count:
+            row = next(i for i, value in enumerate(column.is_null().to_pylist()) if value)
+            raise _bad(path, f"column {name}, row {row}", "no value may be missing")
+        values = column.to_numpy()
+        if values.dtype.kind not in (kind if kind != "f" else "if"):
+            raise _bad(path, f"column {name}", f"must be {_KINDS[kind]}, is {column.type}")
+        columns[name] = values.astype(np.float64) if kind == "f" else values
+        if kind == "f":
+            _require_rows(path, name, np.isfinite(columns[name]), "a finite number")
+    if not len(next(iter(columns.values()))):
+        raise _bad(path, "file", "it has no rows")
+    return columns
+
+
+def _require_rising(path: Path, name: str, column: Column) -> None:
+    _require_rows(path, name, np.diff(column, prepend=column[:1] - 1) > 0, "above the row before")
+
+
+def _require_rows(path: Path, name: str, holds: npt.NDArray[np.bool_], rule: str) -> None:
+    if not holds.all():
+        raise _bad(path, f"column {name}, row {int(np.argmin(holds))}", f"must be {rule}")
+
+
+# --- websocket lines --------------------------------------------------------------------------------
+
+
+class _Payload(msgspec.Struct):
+    """Any message of a feed file; which fields are there says which message it is."""
+
+    e: str = ""
+    U: int = 0
+    u: int = 0
+    pu: int | None = None
+    t: int = 0
+    p: Decimal = Decimal(0)
+    q: Decimal = Decimal(0)
+    m: bool = False
+    b: tuple[tuple[Decimal, Decimal], ...] | Decimal = ()
+    a: tuple[tuple[Decimal, Decimal], ...] | Decimal = ()
+    B: Decimal = Decimal(0)
+    A: Decimal = Decimal(0)
+    X: str = "MARKET"
+
+
+class _Line(msgspec.Struct):
+    data: _Payload | None = None
+    stream: str = ""
+    lastUpdateId: int = 0
+    bids: tuple[tuple[Decimal, Decimal], ...] = ()
+    asks: tuple[tuple[Decimal, Decimal], ...] = ()
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def _message(line: _Line) -> Recorded | None:
+    if line.lastUpdateId:
+        return DepthSnapshot(line.lastUpdateId, line.bids, line.asks)
+    data = line.data
+    if data is None:
+        raise ValueError("neither a stream's message nor a snapshot")
+    if data.e == "depthUpdate" and isinstance(data.b, tuple) and isinstance(data.a, tuple):
+        return DepthDiff(data.U, data.u, data.pu, data.b, data.a)
+    if data.e == "trade":
+        # Trades of the insurance fund and the like never met the book.
+        return RecordedTrade(data.t, data.p, data.q, data.m) if data.X == "MARKET" else None
+    if isinstance(data.b, Decimal) and isinstance(data.a, Decimal):
+        return RecordedQuote(data.u, data.b, data.B, data.a, data.A)
+    raise ValueError(f"unknown message {data.e!r} of {line.stream!r}")
+
+
+def _without_blanks(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the empty fields that some clients write into filters."""
+    filters = [{k: v for k, v in one.items() if v != ""} for one in info["filters"]]
+    return {**info, "filters": filters}
+
+
+def _bad(path: Path, place: str, rule: str) -> InvalidInput:
+    return InvalidInput(f"{path.name}: {place}: {rule}", file=path.name, field=place, rule=rule)
