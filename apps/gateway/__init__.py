@@ -1,1 +1,4 @@
-"""S12: the door for people: login, console pages, live updates, roles."""
+"""S12 gateway: the door for people: sign-in, roles, the console's pages, its REST and its websocket.
+
+Owns no document; reads all of them. Its one table-less model, `Desk`, carries the permissions.
+"""

@@ -1,4 +1,4 @@
-"""S11: how every service is, for people and for machines.
+"""S11 health: how every service and dependency is, in one colour, for people and for machines.
 
-Streams in: health:events.
+Owns no document and no table. Reads `health:events`, the other streams' lengths, and the store.
 """

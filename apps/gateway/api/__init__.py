@@ -1,0 +1,1 @@
+"""The REST door of the console: the overview's snapshot, lists, and traces."""

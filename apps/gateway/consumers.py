@@ -1,0 +1,143 @@
+"""The overview's websocket: watches the streams and forwards what the page shows.
+
+First it takes its place at the end of every stream, then says `ready`; a snapshot fetched after that
+and what follows here leave nothing out. A page that loses the socket comes back and fetches again.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import structlog
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+
+from apps.gateway import presenters
+from apps.gateway.api.queries import SYMBOL_PATTERN
+from apps.gateway.permissions import VIEW_DESK, full_name
+from apps.gateway.presenters import Item
+from apps.gateway.selectors.overview import overview_symbols
+from apps.health.families import FEATURES, MARKET, ORDER_REPORTS, POSITIONS, SIGNALS, stream
+from chimera.bus import Bus, Message, Tail, open_bus
+from chimera.errors import Transient
+from chimera.events import decode
+
+NOT_ALLOWED, BAD_SYMBOL, BUS_LOST = 4403, 4400, 4503
+PAUSE_S = 0.1  # between two sends, so that a busy market does not drown a page
+RIGHTS_CHECKED_EVERY_S = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class OverviewConsumer(AsyncWebsocketConsumer):
+    """One page's view of the streams. Everything of the chosen symbol; positions of all."""
+
+    async def connect(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._symbol = parse_qs(self.scope["query_string"].decode()).get("symbol", [""])[0]
+        await self.accept()  # a refusal before this reaches the page without its reason
+        if not await _may_view(self.scope["user"]):
+            await self.close(NOT_ALLOWED)
+        elif self._symbol and not re.match(SYMBOL_PATTERN, self._symbol):
+            await self.close(BAD_SYMBOL)
+        else:
+            self._task = asyncio.create_task(self._watch())
+
+    async def disconnect(self, code: int) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        bus = open_bus(settings.REDIS_URL, producer="console")
+        try:
+            await self._forward(bus)
+        except Transient as error:
+            log.warning("a console lost the bus", reason=error.message)
+            await self.close(BUS_LOST)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("a console's websocket failed")
+            await self.close(1011)
+        finally:
+            await bus.close()
+
+    async def _forward(self, bus: Bus) -> None:
+        symbols = set(await database_sync_to_async(overview_symbols)())
+        tail = await _tail_from_now(bus, _watched(self._symbol, symbols))
+        await self._send({"type": "ready"})
+        loop = asyncio.get_running_loop()
+        check_at = loop.time() + RIGHTS_CHECKED_EVERY_S
+        try:
+            while True:
+                items = list(_items(await tail.fetch(), self._symbol))
+                await self._send({"type": "items", "items": items})
+                if loop.time() >= check_at:
+                    check_at = loop.time() + RIGHTS_CHECKED_EVERY_S
+                    if not await _may_view(self.scope["user"]):
+                        await self.close(NOT_ALLOWED)
+                        return
+                traded = {item["symbol"] for item in items if "symbol" in item}
+                if traded - symbols:
+                    symbols |= traded
+                    tail = await _widened(bus, tail, _watched(self._symbol, symbols))
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            await tail.close()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=msgspec.json.encode(message).decode())
+
+
+def _watched(symbol: str, symbols: Iterable[str]) -> list[str]:
+    """Name the streams: marks of all symbols, for their positions; the rest of the chosen one."""
+    of_all = {stream(MARKET, name) for name in symbols}
+    of_chosen = {stream(FEATURES, symbol), stream(ORDER_REPORTS, symbol)} if symbol else set()
+    return sorted({SIGNALS, POSITIONS, *of_all, *of_chosen})
+
+
+async def _tail_from_now(bus: Bus, names: list[str]) -> Tail:
+    ends: dict[str, str] = {}
+    for name in names:
+        newest = await bus.latest(name)
+        ends[name] = newest[0].entry_id if newest else "0-0"
+    return bus.tail(names, ends)
+
+
+async def _widened(bus: Bus, tail: Tail, names: list[str]) -> Tail:
+    """Go on where `tail` is, with the streams of a symbol that began to trade."""
+    last_ids = dict(tail.last_ids)
+    await tail.close()
+    return bus.tail(names, last_ids)
+
+
+def _items(messages: Iterable[Message], symbol: str) -> Iterable[Item]:
+    """Yield what the page shows of messages; of marks only the newest of each symbol."""
+    marks: dict[str, Item] = {}
+    for message in messages:
+        try:
+            event = decode(message.payload)
+        except msgspec.DecodeError:
+            continue  # written by a newer version; the page shows what it knows
+        for item in presenters.present(event):
+            if item["kind"] == "mark":
+                marks[item["symbol"]] = item
+            elif item["kind"] in _OF_ALL_SYMBOLS or symbol in (item["symbol"], ""):
+                yield item
+    yield from marks.values()
+
+
+_OF_ALL_SYMBOLS = ("order", "position", "equity")
+
+
+@database_sync_to_async
+def _may_view(user: User | AnonymousUser) -> bool:
+    """Ask the database anew: a right taken away ends a page that is open."""
+    current = User.objects.filter(pk=user.pk, is_active=True).first() if user.pk else None
+    return current is not None and current.has_perm(full_name(VIEW_DESK))

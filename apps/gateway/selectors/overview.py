@@ -1,0 +1,132 @@
+"""The overview's snapshot: all that its page shows, as the same items that the websocket brings."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from apps.config.selectors import bundle_active
+from apps.gateway import presenters
+from apps.gateway.presenters import Item
+from apps.gateway.selectors.documents import document_page
+from apps.health.families import MARKET, stream
+from apps.health.protection import positions_newest, stops_resting, symbols_known
+from chimera.bus import RedisBus
+from chimera.bus.connection import RedisLink
+from chimera.errors import ChimeraError, NotFound
+from chimera.events import (
+    ACCOUNT,
+    DecisionMade,
+    EquityMarked,
+    FeaturesComputed,
+    MarkPriceChanged,
+    OrderFilled,
+    decode,
+)
+from chimera.events.orders import OrderRecord
+from chimera.store import Collection
+from chimera.store.shared import shared_store
+
+BARS = 180
+DECISIONS = 180
+ORDERS = 100
+FILLS = 100
+EQUITY = 400
+_MARKS_READ = 200
+_MARKS_TIMEOUT_S = 1.0
+
+
+def overview_symbols() -> list[str]:
+    """Return the symbols that the active bundle trades or of which something is recorded, sorted."""
+    bundle = bundle_active()
+    return sorted({*symbols_known(shared_store()), *(bundle.symbols if bundle else ())})
+
+
+def overview_snapshot(symbol: str | None) -> dict[str, Any]:
+    """Return everything the overview shows; of `symbol`, else of the first there is.
+
+    Items come oldest first within their kind. Positions and the stops that guard them are of all
+    symbols, the rest of the chosen one. With nothing recorded yet, `symbol` is None.
+
+    Raises
+    ------
+    NotFound
+        If nothing is known of `symbol`.
+    """
+    symbols = overview_symbols()
+    if symbol is not None and symbol not in symbols:
+        raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
+    chosen = symbol or (symbols[0] if symbols else None)
+    items = [*_account_items(), *(_symbol_items(chosen) if chosen else ())]
+    watched = {item["symbol"] for item in items if item["kind"] == "position"} | {chosen or ""}
+    return {
+        "symbol": chosen,
+        "symbols": symbols,
+        "items": [*items, *_mark_items(sorted(watched - {""}))],
+        "limits": {
+            "bar": BARS,
+            "decision": DECISIONS,
+            "order": ORDERS,
+            "fill": FILLS,
+            "equity": EQUITY,
+        },
+    }
+
+
+def _account_items() -> list[Item]:
+    store = shared_store()
+    positions = [presenters.position_item(p) for p in positions_newest(store) if p.qty]
+    stops = [presenters.order_item(stop) for stop in stops_resting(store)]
+    equity = document_page(
+        Collection.POSITIONS_SNAPSHOTS,
+        EquityMarked,
+        equal={"symbol": ACCOUNT, "type": "account.equity.v1"},
+        limit=EQUITY,
+    )
+    curve = [presenters.equity_item(mark.body) for mark in reversed(equity.items)]
+    return [*positions, *stops, *curve]
+
+
+def _symbol_items(symbol: str) -> list[Item]:
+    of_symbol = {"symbol": symbol}
+    signals = document_page(Collection.SIGNALS, FeaturesComputed, equal=of_symbol, limit=BARS)
+    decisions = document_page(Collection.DECISIONS, DecisionMade, equal=of_symbol, limit=DECISIONS)
+    orders = document_page(Collection.ORDERS, OrderRecord, equal=of_symbol, limit=ORDERS)
+    fills = document_page(Collection.FILLS, OrderFilled, equal=of_symbol, limit=FILLS)
+    items = [presenters.bar_item(signal.body.inputs.bar) for signal in reversed(signals.items)]
+    for signal in signals.items[:1]:
+        items += presenters.present(signal.body)
+    items += (presenters.decision_item(d.key, d.body) for d in reversed(decisions.items))
+    items += (presenters.order_item(order.body) for order in reversed(orders.items))
+    items += (presenters.fill_item(fill.body) for fill in reversed(fills.items))
+    return items
+
+
+def _mark_items(symbols: list[str]) -> list[Item]:
+    """Return the marks that lately passed on the bus; without Redis the signals' own must do."""
+    try:
+        return asyncio.run(_newest_marks(symbols))
+    except (ChimeraError, TimeoutError):
+        return []
+
+
+async def _newest_marks(symbols: list[str]) -> list[Item]:
+    link = RedisLink(settings.REDIS_URL)
+    bus = RedisBus(link, producer="console", epoch=0)
+    try:
+        async with asyncio.timeout(_MARKS_TIMEOUT_S):
+            return [item for symbol in symbols for item in await _newest_mark(bus, symbol)]
+    finally:
+        await link.close()
+
+
+async def _newest_mark(bus: RedisBus, symbol: str) -> list[Item]:
+    for message in await bus.latest(stream(MARKET, symbol), _MARKS_READ):
+        try:
+            event = decode(message.payload)
+        except msgspec.DecodeError:
+            continue
+        if isinstance(event, MarkPriceChanged):
+            return list(presenters.present(event))
+    return []

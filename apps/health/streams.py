@@ -1,0 +1,153 @@
+"""What Redis says about the live system: who reported, who halted, how far consumers are behind.
+
+Blocking calls for selectors and tasks; each opens its own link, so it works from any thread.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from django.conf import settings
+
+from apps.health.families import HEALTH
+from chimera.bus import RedisBus
+from chimera.bus.connection import GROUP_MISSING, RedisLink
+from chimera.clock import Millis
+from chimera.errors import Transient, Unavailable
+from chimera.events import ServiceReported, TradingHalted, TradingResumed, decode
+from chimera.events.health import ServiceState
+
+HEARTBEAT_KEY = "health:celery"
+HEARTBEAT_TTL_S = 300
+_REPORTS_READ = 1_000
+_TIMEOUT_S = 2.0
+
+T = TypeVar("T")
+
+
+class WorkerReport(msgspec.Struct, frozen=True):
+    """The last a worker said of itself, by the wall clock of Redis."""
+
+    state: ServiceState
+    detail: str
+    at: Millis
+
+
+class LiveSigns(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that Redis knows about who is alive. `halts` are reasons by source."""
+
+    reports: dict[str, WorkerReport]
+    halts: dict[str, str]
+    celery_beat_at: Millis | None
+
+
+class GroupLag(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a consumer group is behind on a stream; `undelivered` None where Redis cannot tell."""
+
+    stream: str
+    group: str
+    undelivered: int | None
+    pending: int
+
+
+class StreamLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream's length and the wall time of its newest entry, None when it is empty."""
+
+    stream: str
+    length: int
+    newest_at: Millis | None
+
+
+def live_signs() -> LiveSigns:
+    """Read who reported, who halted trading, and Celery's heartbeat; raises `Unavailable`."""
+    return _with_link(_live_signs)
+
+
+def heartbeat_write(now: Millis) -> None:
+    """Leave the sign that beat scheduled and a worker ran a task at `now` (wall time)."""
+
+    async def write(link: RedisLink) -> None:
+        await link.execute(HEARTBEAT_KEY, "SET", HEARTBEAT_KEY, now, "EX", HEARTBEAT_TTL_S)
+
+    _with_link(write)
+
+
+def stream_levels(names: list[str]) -> tuple[list[StreamLevel], list[GroupLag]]:
+    """Return length, newest entry and consumer groups of the streams that exist."""
+
+    async def read(link: RedisLink) -> tuple[list[StreamLevel], list[GroupLag]]:
+        levels: list[StreamLevel] = []
+        lags: list[GroupLag] = []
+        for name in names:
+            levels.append(await _level(link, name))
+            lags += await _lags(link, name)
+        return levels, lags
+
+    return _with_link(read)
+
+
+async def _live_signs(link: RedisLink) -> LiveSigns:
+    bus = RedisBus(link, producer="health", epoch=0)
+    reports: dict[str, WorkerReport] = {}
+    halts: dict[str, str] = {}
+    for message in reversed(await bus.latest(HEALTH, _REPORTS_READ)):
+        try:
+            event = decode(message.payload)
+        except msgspec.DecodeError:
+            continue  # written by a newer version; its own consumers report what they cannot read
+        # A replayed market has its own time; only Redis's tells how long ago this was said.
+        at = _entry_ms(message.entry_id)
+        if isinstance(event, ServiceReported):
+            reports[event.service] = WorkerReport(event.state, event.detail, at)
+        elif isinstance(event, TradingHalted):
+            halts[event.source] = event.reason
+        elif isinstance(event, TradingResumed):
+            halts.pop(event.source, None)
+    beat = await link.execute(HEARTBEAT_KEY, "GET", HEARTBEAT_KEY)
+    return LiveSigns(
+        reports=reports, halts=halts, celery_beat_at=None if beat is None else int(beat)
+    )
+
+
+async def _level(link: RedisLink, name: str) -> StreamLevel:
+    length = await link.execute(name, "XLEN", name)
+    newest = await link.execute(name, "XREVRANGE", name, "+", "-", "COUNT", 1)
+    at = _entry_ms(newest[0][0].decode()) if newest else None
+    return StreamLevel(stream=name, length=length, newest_at=at)
+
+
+async def _lags(link: RedisLink, name: str) -> list[GroupLag]:
+    try:
+        groups = await link.execute(name, "XINFO GROUPS", name)
+    except Transient as error:
+        if error.code == GROUP_MISSING or "no such key" in error.message:
+            return []
+        raise
+    return [
+        GroupLag(
+            stream=name,
+            group=found["name"].decode(),
+            undelivered=found.get("lag"),
+            pending=found["pending"],
+        )
+        for found in groups
+    ]
+
+
+def _with_link(work: Callable[[RedisLink], Awaitable[T]]) -> T:
+    async def run() -> T:
+        link = RedisLink(settings.REDIS_URL)
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                return await work(link)
+        except TimeoutError as error:
+            raise Unavailable(f"Redis did not answer within {_TIMEOUT_S:g} s") from error
+        finally:
+            await link.close()
+
+    return asyncio.run(run())
+
+
+def _entry_ms(entry_id: str) -> Millis:
+    return int(entry_id.partition("-")[0])
