@@ -1,0 +1,56 @@
+# `make demo` and `make test` are all a newcomer needs; the others are for those who build.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8092
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports bench bench-quick e2e setup dev clean
+
+help:
+	@echo "make demo [DATA=path] [SPEED=60] [PORT=8092]   the whole platform, in the browser"
+	@echo "make test                                      linters, types, contracts, all tests"
+	@echo "make bench                                     speed and memory, beside peers"
+
+$(VENV)/.runtime: requirements.txt
+	@echo "Installing what Chimera runs on (once)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing what the tests need (once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime
+dev: $(VENV)/.dev
+
+demo: $(VENV)/.runtime
+	@$(BIN)/python -m chimera.demo --port $(PORT) $(if $(DATA),--data $(DATA)) $(if $(SPEED),--speed $(SPEED))
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+test: lint types imports
+	$(BIN)/python -m tests.support.install_browser
+	$(BIN)/python -m pytest
+
+e2e: $(VENV)/.dev
+	$(BIN)/python -m tests.end_to_end
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache staticfiles

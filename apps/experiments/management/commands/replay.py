@@ -1,0 +1,69 @@
+"""`manage.py replay`: recompute the recorded factors and decisions; exit 1 on any difference."""
+
+import sys
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+from rich.console import Console
+
+from apps.experiments.replay import ReplayReport, replay
+from chimera.clock import Millis
+from chimera.store import open_store
+
+SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = "Recompute every recorded factor value and decision, and report every difference."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        when = "UTC: milliseconds since the epoch, or ISO such as 2025-05-04T16:00Z"
+        parser.add_argument("--from", dest="ts_from", metavar="TIME", help=f"first moment, {when}")
+        parser.add_argument("--to", dest="ts_to", metavar="TIME", help=f"end, exclusive, {when}")
+        parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        store = open_store(settings.STORE_URL)
+        console = Console(stderr=True)
+        with console.status("replaying") as status:
+            report = replay(
+                store,
+                ts_from=_moment("--from", options["ts_from"]),
+                ts_to=_moment("--to", options["ts_to"]),
+                progress=lambda kind, count: status.update(f"replaying: {count} {kind}"),
+            )
+        if options["json"]:
+            self.stdout.write(msgspec.json.encode(report).decode())
+        else:
+            self._print(report)
+        if not report.identical:
+            sys.exit(1)
+
+    def _print(self, report: ReplayReport) -> None:
+        self.stdout.write(
+            f"{report.signals} signals and {report.decisions} decisions recomputed: "
+            + ("all identical" if report.identical else f"{len(report.differences)} differ")
+        )
+        for difference in report.differences[:SHOWN]:
+            self.stdout.write(f"  {difference.document}: {difference.problem}")
+        if len(report.differences) > SHOWN:
+            self.stdout.write(f"  and {len(report.differences) - SHOWN} more; --json lists all")
+
+
+def _moment(option: str, text: str | None) -> Millis | None:
+    if text is None:
+        return None
+    if text.isdecimal():
+        return int(text)
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f"{option}: {text!r} is neither milliseconds nor an ISO time")
+    if moment.tzinfo is None:
+        raise CommandError(f"{option}: {text!r} names no time zone; end it with Z for UTC")
+    return int(moment.timestamp() * 1_000)
