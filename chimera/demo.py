@@ -151,6 +151,9 @@ class Demo:
         if not line:
             process.wait()
             raise ConfigInvalid(f"the venue did not start: {self._last_line('venue')}")
+        (self.state_dir / "venue.json").write_bytes(
+            line
+        )  # a paper account's key: opens nothing else
         told: dict[str, str] = json.loads(line)
         return told
 
