@@ -6,10 +6,9 @@ from apps.gateway.permissions import DESCRIPTIONS
 
 
 class Desk(models.Model):
-    """Has no rows and no table: it exists to carry the permissions of the console."""
+    """Has no rows: it exists to carry the permissions of the console."""
 
     class Meta:
-        managed = False
         default_permissions = ()
         permissions = list(DESCRIPTIONS.items())
         verbose_name = "desk"

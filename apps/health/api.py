@@ -85,7 +85,7 @@ class HealthView(OpenView):
                     {"service": service.name, **_details(service)} for service in overview.services
                 ],
             }
-        return Response(body, status=_status(overview.state is not ServiceState.ERROR))
+        return _answer(body, overview.state is not ServiceState.ERROR)
 
 
 class ReadyView(OpenView):
@@ -105,7 +105,7 @@ class ServiceHealthView(OpenView):
         body: dict[str, Any] = {"service": found.name, "state": found.state.value}
         if request.user.is_authenticated:
             body |= _details(found)
-        return Response(body, status=_status(found.state is not ServiceState.ERROR))
+        return _answer(body, found.state is not ServiceState.ERROR)
 
 
 class ServiceReadyView(OpenView):
@@ -149,11 +149,14 @@ def _ready(request: Request, service: str, shown_as: str) -> Response:
     if request.user.is_authenticated:
         missing = [d for d in found.dependencies if d.critical and d.state is ServiceState.ERROR]
         body["missing"] = msgspec.to_builtins(missing)
-    return Response(body, status=_status(found.ready))
+    return _answer(body, found.ready)
 
 
-def _status(good: bool) -> int:
-    return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+def _answer(body: dict[str, Any], good: bool) -> Response:
+    answer = Response(body, status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)
+    # A probe that finds something down has worked: Django need not log its 503 as an error of ours.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 urlpatterns = [

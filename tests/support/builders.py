@@ -53,7 +53,7 @@ _FLAT = PositionView()
 _NAMES = dict.fromkeys(
     ("ema_fast", "ema_slow", "rsi", "atr", "spread_bps", "funding", "close"), NUMBER
 )
-GUARD = compile_expression("spread_bps > 8 or funding > 0.001", names=_NAMES, result=BOOL)
+GUARD = compile_expression("spread_bps > 6 or funding > 0.001", names=_NAMES, result=BOOL)
 OPEN_RULE = compile_expression("ema_fast > ema_slow and rsi < 70", names=_NAMES, result=BOOL)
 CLOSE_RULE = compile_expression("ema_fast < ema_slow or rsi > 74", names=_NAMES, result=BOOL)
 

@@ -63,7 +63,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "desk",
                 "permissions": list(PERMISSIONS.items()),
-                "managed": False,
                 "default_permissions": (),
             },
         ),

@@ -96,7 +96,7 @@ def _symbol_items(symbol: str) -> list[Item]:
     fills = document_page(Collection.FILLS, OrderFilled, equal=of_symbol, limit=FILLS)
     items = [presenters.bar_item(signal.body.inputs.bar) for signal in reversed(signals.items)]
     for signal in signals.items[:1]:
-        items += presenters.present(signal.body)
+        items += (i for i in presenters.present(signal.body) if i["kind"] != "bar")
     items += (presenters.decision_item(d.key, d.body) for d in reversed(decisions.items))
     items += (presenters.order_item(order.body) for order in reversed(orders.items))
     items += (presenters.fill_item(fill.body) for fill in reversed(fills.items))

@@ -1,0 +1,188 @@
+"""What S11 says, to whom, and with which status."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from django.core.cache import cache
+from redis import Redis
+
+from apps.health.catalogue import SERVICE_NAMES, WORKERS
+from apps.health.selectors import WORKER_SILENT_AFTER_MS
+from apps.health.tasks import beat
+from chimera.clock import WallClock
+from chimera.events import TradingHalted, TradingResumed, encode
+from chimera.events.health import ServiceState
+from tests.support.builders import Story, service_reported
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def redis(settings, redis_url) -> Iterator[Redis]:
+    """The real Redis, empty, named in the settings."""
+    settings.REDIS_URL = redis_url
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def venue(settings) -> Iterator[None]:
+    """A venue that answers its ping."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    settings.EXCHANGE_URL = f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def say(redis: Redis, event, entry_id: str = "*") -> None:
+    redis.xadd("health:events", {"p": "test@1", "s": 1, "d": encode(event)}, id=entry_id)
+    cache.clear()
+
+
+def all_report(redis: Redis, state: ServiceState = ServiceState.OK) -> None:
+    for service in WORKERS:
+        say(redis, service_reported(service, state, WallClock().now()))
+
+
+def component(client, name: str) -> dict:
+    body = client.get("/health").json()
+    return next(found for found in body["components"] if found["name"] == name)
+
+
+def test_health_to_strangers_says_the_state_alone(client):
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json() == {"service": "chimera", "state": "ERROR"}
+
+
+def test_health_to_people_names_every_component(viewer):
+    body = viewer.get("/health").json()
+    assert body["colour"] == "RED"
+    assert component(viewer, "redis")["state"] == "ERROR"
+    assert component(viewer, "database")["state"] == "OK"
+    assert [service["service"] for service in body["services"]] == list(SERVICE_NAMES)
+
+
+def test_health_with_everything_up_is_green(viewer, redis, venue):
+    all_report(redis)
+    beat()
+    answer = viewer.get("/health")
+    assert answer.status_code == 200, answer.json()
+    assert (answer.json()["colour"], answer.json()["state"]) == ("GREEN", "OK")
+    assert viewer.get("/ready").status_code == 200
+
+
+def test_health_without_celery_is_degraded_and_stays_ready(viewer, redis, venue):
+    all_report(redis)
+    body = viewer.get("/health").json()
+    assert (body["colour"], body["state"]) == ("YELLOW", "DEGRADED")
+    assert viewer.get("/api/v1/experiments/ready").status_code == 200
+
+
+def test_worker_that_fell_silent_is_an_error_of_its_service(viewer, redis, venue):
+    long_ago = WallClock().now() - WORKER_SILENT_AFTER_MS - 1_000
+    say(redis, service_reported("features", ServiceState.OK, 1), entry_id=f"{long_ago}-0")
+    all_but = [service for service in WORKERS if service != "features"]
+    for service in all_but:
+        say(redis, service_reported(service, ServiceState.OK, WallClock().now()))
+    assert "silent for" in component(viewer, "features worker")["detail"]
+    assert viewer.get("/api/v1/features/health").status_code == 503
+    assert viewer.get("/api/v1/strategy/health").status_code == 200
+
+
+def test_worker_that_never_reported_says_how_to_start_it(viewer, redis):
+    assert "manage.py run orders" in component(viewer, "orders worker")["detail"]
+
+
+def test_halt_shows_until_its_own_source_resumes(viewer, redis, venue):
+    all_report(redis)
+    beat()
+    halted = TradingHalted(id="h", ts_event=1, ts_init=1, source="clock", reason="skew of 3 s")
+    say(redis, halted)
+    assert component(viewer, "trading")["detail"] == "no new risk (clock: skew of 3 s)"
+    assert viewer.get("/health").json()["colour"] == "ORANGE"
+    say(redis, TradingResumed(id="r1", ts_event=2, ts_init=2, source="other"))
+    assert component(viewer, "trading")["state"] == "ERROR"
+    say(redis, TradingResumed(id="r2", ts_event=3, ts_init=3, source="clock"))
+    assert component(viewer, "trading")["state"] == "OK"
+
+
+def test_entry_that_cannot_be_read_hides_nothing(viewer, redis):
+    redis.xadd("health:events", {"p": "x@1", "s": 1, "d": b'{"type":"health.later.v9"}'})
+    say(redis, service_reported("orders", ServiceState.OK, WallClock().now()))
+    assert component(viewer, "orders worker")["state"] == "OK"
+
+
+def test_unprotected_position_is_red_by_itself(viewer, redis, venue, desk_store):
+    all_report(redis)
+    beat()
+    story = Story(with_stops=False)
+    while not story.position.qty:
+        story.step()
+    desk_store.write(story.writes)
+    body = viewer.get("/health").json()
+    assert body["colour"] == "RED"
+    assert "BTCUSDT-PERP" in component(viewer, "protection")["detail"]
+
+
+@pytest.mark.parametrize("service", SERVICE_NAMES)
+def test_every_service_answers_health_and_ready(viewer, redis, venue, service):
+    all_report(redis)
+    beat()
+    health = viewer.get(f"/api/v1/{service}/health")
+    assert health.status_code == 200, health.json()
+    assert health.json()["service"] == service
+    assert health.json()["dependencies"]
+    ready = viewer.get(f"/api/v1/{service}/ready")
+    assert ready.json() == {"service": service, "ready": True, "missing": []}
+
+
+@pytest.mark.parametrize("service", SERVICE_NAMES)
+def test_every_service_hides_its_reasons_from_strangers(client, service):
+    assert set(client.get(f"/api/v1/{service}/health").json()) == {"service", "state"}
+    assert set(client.get(f"/api/v1/{service}/ready").json()) == {"service", "ready"}
+
+
+def test_readiness_without_redis_names_what_is_missing(viewer):
+    answer = viewer.get("/ready")
+    assert answer.status_code == 503
+    assert [missing["name"] for missing in answer.json()["missing"]] == ["redis"]
+
+
+def test_service_that_does_not_exist_is_not_found(viewer):
+    assert viewer.get("/api/v1/nonsense/health").status_code == 404
+
+
+def test_metrics_show_components_streams_and_lag(viewer, redis, story):
+    all_report(redis)
+    redis.xgroup_create("health:events", "watchers", id="0")
+    text = viewer.get("/api/v1/metrics").content.decode()
+    assert 'chimera_component_state{component="redis"} 0.0' in text
+    assert 'chimera_service_state{service="gateway"} 0.0' in text
+    assert 'chimera_stream_entries{stream="health:events"} 5.0' in text
+    assert 'chimera_stream_pending_entries{group="watchers",stream="health:events"} 0.0' in text
+    assert 'chimera_stream_entries{stream="mkt:{BTCUSDT-PERP}"} 0.0' in text
+
+
+def test_metrics_without_redis_still_say_so(viewer):
+    text = viewer.get("/api/v1/metrics").content.decode()
+    assert 'chimera_component_state{component="redis"} 2.0' in text
+
+
+def test_metrics_are_not_for_strangers(client):
+    assert client.get("/api/v1/metrics").status_code == 403

@@ -1,0 +1,43 @@
+"""What the console shows of events."""
+
+from apps.gateway.presenters import because, present
+from chimera.events import DecisionMade, FeaturesComputed, PositionChanged
+from chimera.events.decisions import Action, HoldReason
+from chimera.events.health import ServiceState
+from tests.support.builders import Story, service_reported
+
+STORY = Story().run(120)
+
+
+def first(kind: type, matches=lambda event: True):
+    return next(event for event in STORY.events if isinstance(event, kind) and matches(event))
+
+
+def test_features_show_bar_values_and_mark():
+    items = list(present(first(FeaturesComputed)))
+    assert [item["kind"] for item in items] == ["bar", "features", "mark"]
+    assert items[1]["values"]["depth_imbalance"] is None
+
+
+def test_event_without_place_on_the_desk_shows_nothing():
+    assert list(present(service_reported("orders", ServiceState.OK, 1))) == []
+
+
+def test_because_of_an_action_names_the_deciding_clauses():
+    bought = first(DecisionMade, lambda event: event.action is Action.BUY)
+    assert because(bought) == "ema_fast > ema_slow and rsi < 70"
+
+
+def test_because_of_a_refusal_names_the_guard():
+    refused = first(DecisionMade, lambda event: event.reason is HoldReason.GUARD_REFUSED)
+    assert because(refused) == "costly_market"
+
+
+def test_because_of_a_hold_names_what_held_it_back_and_what_was_unknown():
+    assert because(first(DecisionMade)) == "ema_fast > ema_slow: unknown, rsi < 70: unknown"
+
+
+def test_decimals_leave_as_strings():
+    [item] = present(first(PositionChanged))
+    assert item["qty"] == "0.004"
+    assert isinstance(item["entry_px"], str)
