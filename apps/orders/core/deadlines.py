@@ -21,6 +21,11 @@ class Deadlines:
     account_again: Millis = 1 * SECOND
 
     @classmethod
+    def for_bars(cls, interval: Millis = MINUTE) -> "Deadlines":
+        """Return the deadlines of a simulation that knows prices only once a bar."""
+        return cls(price_age=2 * interval)
+
+    @classmethod
     def stretched(cls, *, speed: float, interval: Millis = MINUTE) -> "Deadlines":
         """Return the deadlines for a replayed market that runs `speed` times as fast as the wall.
 
