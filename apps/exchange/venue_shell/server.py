@@ -1,12 +1,15 @@
 """Runs a host behind uvicorn: in the foreground for the command, in a thread for tests."""
 
 import asyncio
+import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import uvicorn
+import uvloop
 
 from apps.exchange.venue_shell.app import build_app, clock_json
 from apps.exchange.venue_shell.driver import Driver, Feed
@@ -21,6 +24,13 @@ STOP_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 10.0
 
 Result = TypeVar("Result")
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling, which re-raises the signal after a clean stop."""
+
+    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
+        return nullcontext()
 
 
 class VenueServer:
@@ -46,9 +56,11 @@ class VenueServer:
         self.credential = credential
         self._driver = Driver(host, feed, end=end)
         self._listener = socket.create_server((bind, port), backlog=256)
+        # asyncio leaves Nagle's algorithm on for sockets it did not make: 40 ms an answer.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.bind = bind
         self.port: int = self._listener.getsockname()[1]
-        self._uvicorn = uvicorn.Server(
+        self._uvicorn = _Server(
             uvicorn.Config(
                 build_app(host),
                 http=ResettableHttp,
@@ -94,6 +106,19 @@ class VenueServer:
         if self._failure is not None:
             raise self._failure
 
+    def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
+        """Serve in the foreground until SIGTERM or SIGINT; `announce` gets the card at the start."""
+
+        async def serve() -> None:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._exit)
+            announce(self.card())
+            await self.serve()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve())
+
     def start(self) -> "VenueServer":
         """Serve in a thread of its own and return when requests are answered."""
         self._thread = threading.Thread(target=self._run, name="venue", daemon=True)
@@ -120,7 +145,7 @@ class VenueServer:
 
     def stop(self) -> None:
         """Stop a started server and wait until it is gone."""
-        self._uvicorn.should_exit = True
+        self._exit()
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT_S)
 
@@ -132,11 +157,15 @@ class VenueServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self.serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self.serve())
         except Exception as e:
             self._failure = e
+
+    def _exit(self) -> None:
+        self._uvicorn.should_exit = True
 
     def _on_driver_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
-            self._uvicorn.should_exit = True
+            self._exit()

@@ -134,6 +134,8 @@ class UserHub:
         self._cancel_ids[order_id] = cancel_id
 
     def publish(self, event: PrivateEvent) -> None:
+        if not self.has_listeners():
+            return
         for market, message in self._encode(event):
             self._send(market, event.account_id, message)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from apps.exchange.core.venue.filters import SPOT_STOPS
 from apps.exchange.core.venue.floor import Listing
 from apps.exchange.core.venue.outbound import (
     AccountChanged,
@@ -18,7 +19,6 @@ from apps.exchange.core.venue.types import (
     Fill,
     Order,
     OrderList,
-    VenueOrderType,
 )
 from apps.exchange.venue_shell.wire import (
     Json,
@@ -259,6 +259,7 @@ def ticker(listing: Listing, day: Ticker, now: Millis) -> Json:
 
 def execution_report(event: OrderUpdated, execution_id: int, cancel_id: str | None) -> Json:
     order, fill = event.order, event.fill
+    on_book = order.status.is_open and (order.is_working or order.type not in SPOT_STOPS)
     body: Json = {
         "e": "executionReport",
         "E": event.ts,
@@ -285,7 +286,7 @@ def execution_report(event: OrderUpdated, execution_id: int, cancel_id: str | No
         "T": event.ts,
         "t": fill.trade_id if fill else -1,
         "I": execution_id,
-        "w": order.is_working and order.status.is_open,
+        "w": on_book,
         "m": fill.is_maker if fill else False,
         "M": False,
         "O": order.created,
@@ -294,8 +295,8 @@ def execution_report(event: OrderUpdated, execution_id: int, cancel_id: str | No
         "Q": eight(order.quote_quantity),
         "V": order.stp_mode,
     }
-    if order.working_time >= 0:
-        body["W"] = order.working_time
+    if on_book or order.working_time >= 0:
+        body["W"] = order.working_time if order.working_time >= 0 else event.ts
     if order.trailing_delta is not None:
         body["d"] = order.trailing_delta
     if order.expiry_reason is not ExpiryReason.NONE:
@@ -363,11 +364,7 @@ def _state(order: Order) -> Json:
         "workingTime": order.working_time,
         "selfTradePreventionMode": order.stp_mode,
     }
-    if order.type not in (
-        VenueOrderType.LIMIT,
-        VenueOrderType.MARKET,
-        VenueOrderType.LIMIT_MAKER,
-    ):
+    if order.type in SPOT_STOPS:
         body["stopPrice"] = eight(order.stop_price)
         body["icebergQty"] = "0.00000000"
     if order.trailing_delta is not None:

@@ -1,0 +1,195 @@
+"""From files and folders to a market that can be replayed: which symbols, from when, with what history.
+
+Used by the venue's command. Depth beats trades beats klines as a symbol's feed, and of klines the finest
+interval; the klines that do not feed become the history that clients warm up from.
+"""
+
+import gzip
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from apps.exchange.adapters.playback import play
+from apps.exchange.adapters.recordings import Kind, Recording, find_recordings, read_klines
+from apps.exchange.core.venue.feeds.klines import candles
+from apps.exchange.core.venue.feeds.merge import TimedAction
+from apps.exchange.core.venue.tape import Candle
+from chimera.clock import DAY, INTERVALS, MINUTE, Millis
+from chimera.errors import InvalidInput
+from chimera.instruments import Market
+
+HISTORY_MS = 3 * DAY
+WARM_UP_FRAC = 3  # without --start, at most a third of the recording is history
+FEEDS = (Kind.DEPTH, Kind.TRADES, Kind.KLINES)  # best first
+BESIDE = {"funding": Kind.FUNDING, "mark": Kind.MARK}
+NANOS_PER_MILLI = 1_000_000
+
+Key = tuple[Market, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    first: Millis
+    last: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """A market on disk, checked and ready to be played from `start` to `end`."""
+
+    start: Millis
+    end: Millis
+    symbols: dict[Market, tuple[str, ...]]
+    left_out: tuple[str, ...]  # recordings that end before `start`
+    _feeding: tuple[Recording, ...]
+    _history: dict[Key, tuple[Recording, ...]]
+
+    def feed(self) -> Iterator[TimedAction]:
+        return play(self._feeding, stepwise=True, start=self.start)
+
+    def history(self, market: Market, symbol: str) -> list[Candle]:
+        """Return the minutes before `start`, oldest first: at most three days of them."""
+        minutes: dict[Millis, Candle] = {}
+        for recording in self._history.get((market, symbol), ()):
+            rows = read_klines(recording.path).between(self.start - HISTORY_MS, self.start)
+            for candle in candles(recording.interval, rows):
+                minutes.setdefault(candle.open_time, candle)
+        return [minutes[at] for at in sorted(minutes) if at < self.start]
+
+
+def plan_replay(
+    paths: Sequence[Path], *, symbols: Sequence[str] = (), start: Millis | None = None
+) -> ReplayPlan:
+    """Choose what to play of the recordings at `paths`.
+
+    Parameters
+    ----------
+    symbols : the venue symbols wanted; all that are recorded by default
+    start : UTC ms; by default after a warm-up of up to three days
+
+    Raises
+    ------
+    InvalidInput
+        If nothing playable is found, a wanted symbol is not recorded, or `start` is after the end.
+    """
+    found = find_recordings([*paths, *_beside(paths)])
+    if symbols:
+        found = [recording for recording in found if recording.symbol in symbols]
+        if missing := set(symbols) - {r.symbol for r in found if r.kind in FEEDS}:
+            raise InvalidInput(f"--symbols: no recording of {', '.join(sorted(missing))}")
+    chosen = _choose(found)
+    if not chosen:
+        raise InvalidInput(f"--data: no klines, trades or depth in {', '.join(map(str, paths))}")
+    periods = {r.path: period_of(r) for rows in chosen.values() for r in rows}
+    if start is None:
+        start = _default_start(chosen, periods)
+    alive = {key: [r for r in rows if periods[r.path].last > start] for key, rows in chosen.items()}
+    feeding = [recording for rows in alive.values() for recording in rows]
+    if not feeding:
+        last = max(period.last for period in periods.values())
+        raise InvalidInput(f"--start: {start} is after the recordings' end at {last}")
+    live = {key for key, rows in alive.items() if rows}
+    extras = [r for r in found if r.kind not in FEEDS and (r.market, r.symbol) in live]
+    return ReplayPlan(
+        start=start,
+        end=max(periods[recording.path].last for recording in feeding),
+        symbols={
+            market: tuple(sorted(symbol for of, symbol in live if of is market))
+            for market in Market
+        },
+        left_out=tuple(sorted(f"{m.value}-{s}" for m, s in chosen.keys() - live)),
+        _feeding=(*extras, *feeding),
+        _history={key: _klines_of(found, key) for key in live},
+    )
+
+
+def period_of(recording: Recording) -> Period:
+    """Return when a recording begins and ends, without reading all of it.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read or holds nothing.
+    """
+    try:
+        if recording.kind is Kind.DEPTH:
+            return _depth_period(recording.path)
+        name = "open_time" if recording.kind is Kind.KLINES else "ts_ms"
+        column = pq.read_table(recording.path, columns=[name]).column(name)
+        ends = pc.min_max(column).as_py()
+        width = INTERVALS[recording.interval] if recording.kind is Kind.KLINES else 1
+        return Period(ends["min"], ends["max"] + width)
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as e:
+        raise InvalidInput(f"{recording.path.name}: cannot be read: {e}") from e
+
+
+def read_frugally() -> None:
+    """Let this process read parquet with one thread and give the memory back: for small servers."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
+def _depth_period(path: Path) -> Period:
+    first = last = b""
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            first = first or line
+            last = line
+    if not last:
+        raise ValueError("it has no lines")
+    times = [int(line.split(b" ", 1)[0]) // NANOS_PER_MILLI for line in (first, last)]
+    return Period(times[0], times[1] + 1)
+
+
+def _beside(paths: Sequence[Path]) -> list[Path]:
+    """Return the funding and mark files that lie next to kline files: same folder, or sibling ones."""
+    named = [path for path in paths if path.is_file()]
+    folders = {path.parent for path in named} | {path for path in paths if path.is_dir()}
+    beside = set()
+    for folder in folders:
+        for name in BESIDE:
+            beside |= set((folder.parent / name).glob("*.parquet"))
+            beside |= set(folder.glob(f"*-{name}-*.parquet"))
+    return sorted(beside - set(named))
+
+
+def _choose(found: Sequence[Recording]) -> dict[Key, list[Recording]]:
+    """Return each symbol's feed: its best kind, of klines the finest interval; several files in turn."""
+    chosen: dict[Key, list[Recording]] = {}
+    for recording in found:
+        if recording.kind not in FEEDS:
+            continue
+        key = (recording.market, recording.symbol)
+        current = chosen.get(key)
+        if current is None or _rank(recording) < _rank(current[0]):
+            chosen[key] = [recording]
+        elif _rank(recording) == _rank(current[0]):
+            current.append(recording)
+    return chosen
+
+
+def _rank(recording: Recording) -> tuple[int, Millis]:
+    return FEEDS.index(recording.kind), INTERVALS.get(recording.interval, 0)
+
+
+def _default_start(chosen: dict[Key, list[Recording]], periods: dict[Path, Period]) -> Millis:
+    """Return when every symbol has begun, and klines have given their history."""
+    starts = []
+    for rows in chosen.values():
+        latest = max(rows, key=lambda recording: periods[recording.path].first)
+        period = periods[latest.path]
+        warm_up = 0
+        if latest.kind is Kind.KLINES:
+            warm_up = min(HISTORY_MS, (period.last - period.first) // WARM_UP_FRAC)
+        starts.append(period.first + warm_up - warm_up % MINUTE)
+    return max(starts)
+
+
+def _klines_of(found: Sequence[Recording], key: Key) -> tuple[Recording, ...]:
+    rows = [r for r in found if r.kind is Kind.KLINES and (r.market, r.symbol) == key]
+    return tuple(sorted(rows, key=lambda recording: INTERVALS[recording.interval]))

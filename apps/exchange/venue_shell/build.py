@@ -1,0 +1,155 @@
+"""Puts a whole venue together from what the command line says: recorded, or simulated from a seed."""
+
+import logging
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from apps.exchange.adapters.replay_plan import plan_replay
+from apps.exchange.core.venue.exchange import Venue
+from apps.exchange.core.venue.feeds import flow
+from apps.exchange.core.venue.feeds.merge import TimedAction, merge
+from apps.exchange.core.venue.tape import Candle
+from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.limits import BINANCE_RULES
+from apps.exchange.venue_shell.listings import list_symbols
+from apps.exchange.venue_shell.server import VenueServer
+from apps.exchange.venue_shell.signing import Credential, KeyRing
+from chimera.clock import MINUTE, Millis, ScaledClock, WallClock
+from chimera.errors import InvalidInput
+from chimera.instruments import Market
+
+log = logging.getLogger(__name__)
+
+ACCOUNT_ID = "demo"
+SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
+SIMULATED_HISTORY_MINUTES = 1_500
+START_PX = {
+    "BTCUSDT": 60_000.0,
+    "ETHUSDT": 3_000.0,
+    "BNBUSDT": 600.0,
+    "SOLUSDT": 150.0,
+    "XRPUSDT": 2.0,
+    "LTCUSDT": 85.0,
+    "ADAUSDT": 0.7,
+    "FILUSDT": 5.0,
+    "DOGEUSDT": 0.2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueOptions:
+    """The command's options; `port` 0 picks a free one, `start` is UTC ms."""
+
+    port: int = 0
+    data: tuple[Path, ...] = ()
+    speed: float = 1.0
+    seed: int = 1
+    wallet: Decimal = Decimal(10_000)
+    symbols: tuple[str, ...] = ()
+    start: Millis | None = None
+    faults: bool = False
+    unlimited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    venue: Venue
+    feed: Iterator[TimedAction]
+    start: Millis
+    end: Millis | None
+
+
+def build_server(options: VenueOptions) -> VenueServer:
+    """Return a server that is bound to its port and ready to serve.
+
+    Raises
+    ------
+    InvalidInput
+        If an option or a data file is unusable; the message says which and why.
+    """
+    if options.speed <= 0:
+        raise InvalidInput(f"--speed must be above 0, got {options.speed}")
+    if options.wallet < 0:
+        raise InvalidInput(f"--wallet must not be negative, got {options.wallet}")
+    world = _recorded(options) if options.data else _simulated(options)
+    world.venue.open_account(
+        ACCOUNT_ID,
+        futures_usdt=options.wallet,
+        spot={"USDT": options.wallet},
+        now=world.start,
+    )
+    credential = Credential.derive(ACCOUNT_ID, options.seed)
+    host = Host(
+        venue=world.venue,
+        clock=ScaledClock(origin=world.start, speed=options.speed),
+        keys=KeyRing(credential),
+        rules={m: r.unlimited() if options.unlimited else r for m, r in BINANCE_RULES.items()},
+        faults_allowed=options.faults,
+    )
+    try:
+        return VenueServer(
+            host, world.feed, credential=credential, end=world.end, port=options.port
+        )
+    except (OSError, OverflowError) as e:
+        raise InvalidInput(f"--port {options.port}: {e}") from e
+
+
+def _recorded(options: VenueOptions) -> _World:
+    plan = plan_replay(options.data, symbols=options.symbols, start=options.start)
+    for name in plan.left_out:
+        log.warning("%s is left out: its recording ends before the replay starts", name)
+    venue = _venue(plan.symbols)
+    for market, symbols in plan.symbols.items():
+        for symbol in symbols:
+            venue.load_history(market, symbol, plan.history(market, symbol))
+    return _World(venue, plan.feed(), plan.start, plan.end)
+
+
+def _simulated(options: VenueOptions) -> _World:
+    start = options.start or WallClock().now()
+    symbols = options.symbols or SIMULATED_SYMBOLS
+    listed = {market: list_symbols(market, symbols) for market in Market}
+    venue = Venue(instruments=listed, publish_market=True)
+    feeds = []
+    for market, instruments in listed.items():
+        for symbol, instrument in instruments.items():
+            rng = random.Random(f"{options.seed}:{market}:{symbol}")
+            shape = flow.FlowShape(start_price=START_PX[symbol])
+            venue.load_history(market, symbol, walk_back(shape, start, rng))
+            feeds.append(flow.actions(instrument, shape, start=start, rng=rng))
+    return _World(venue, merge(*feeds), start, None)
+
+
+def _venue(symbols: Mapping[Market, Sequence[str]]) -> Venue:
+    return Venue(
+        instruments={market: list_symbols(market, names) for market, names in symbols.items()},
+        publish_market=True,
+    )
+
+
+def walk_back(shape: flow.FlowShape, start: Millis, rng: random.Random) -> list[Candle]:
+    """Return the minutes before a simulation: a geometric random walk that ends at its start price."""
+    sigma = shape.volatility * math.sqrt(60)
+    close = shape.start_price
+    minutes = []
+    for number in range(1, SIMULATED_HISTORY_MINUTES + 1):
+        opened = close * math.exp(rng.gauss(0.0, sigma))
+        volume = shape.orders_per_second * 60 * shape.order_notional / close * rng.uniform(0.5, 1.5)
+        candle = Candle(
+            start - start % MINUTE - number * MINUTE,
+            opened,
+            max(opened, close) * math.exp(abs(rng.gauss(0.0, sigma / 3))),
+            min(opened, close) * math.exp(-abs(rng.gauss(0.0, sigma / 3))),
+            close,
+        )
+        candle.volume, candle.quote_volume = volume, volume * close
+        candle.taker_base = volume * rng.uniform(0.3, 0.7)
+        candle.taker_quote = candle.taker_base * close
+        candle.trades = int(shape.orders_per_second * 60)
+        minutes.append(candle)
+        close = opened
+    return minutes[::-1]
