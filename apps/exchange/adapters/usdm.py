@@ -64,6 +64,7 @@ class UsdmConnector:
     async def run(self, sink: Sink) -> None:
         """List the instruments, load history, then bring everything the streams say."""
         await self._until_answered(self._client.load_markets)
+        self._leave_out_unlisted()
         self._list_instruments(sink)
         for symbol in self._names:
             await self._until_answered(partial(self._load_history, symbol, sink))
@@ -101,11 +102,19 @@ class UsdmConnector:
 
     # --- market ------------------------------------------------------------------------------------------
 
+    def _leave_out_unlisted(self) -> None:
+        """A symbol the venue does not list is never traded; the others are."""
+        listed = {market["id"] for market in self._client.markets.values() if market["swap"]}
+        for symbol, name in list(self._names.items()):
+            if name not in listed:
+                log.warning("the venue does not list a symbol of the bundle", symbol=symbol)
+                del self._names[symbol]
+
     def _list_instruments(self, sink: Sink) -> None:
         now = self._clock.now()
+        by_id = {m["id"]: m["info"] for m in self._client.markets.values() if m["swap"]}
         for symbol, name in self._names.items():
-            market = self._client.market(name)
-            listed = parse_symbol(Market.USDM, market["info"])
+            listed = parse_symbol(Market.USDM, by_id[name])
             sink(
                 InstrumentListed(
                     id=f"instrument:{symbol}:{now}",

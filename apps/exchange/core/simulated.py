@@ -39,7 +39,7 @@ from chimera.events.orders import (
 )
 from chimera.events.positions import AccountReported
 from chimera.ids import bar_id
-from chimera.instruments import Market, Side, market_of, symbol_of, venue_symbol
+from chimera.instruments import Market, market_of, symbol_of, venue_symbol
 from chimera.runtime.contract import Effect, Publish
 
 _DUPLICATE_IDS = frozenset({str(refuse.client_id_taken()), str(refuse.spot_duplicate())})
@@ -82,16 +82,14 @@ class SimulatedExchange:
 
         A whole bar is published as `BarClosed` after what happened on its way.
         """
-        venue = self.venue
+        venue, floor = self.venue, self.venue.floor
         venue.apply(action, now)
-        published: list[Effect] = []
-        if venue.floor.publish_market:
+        if floor.publish_market:
             venue.advance(now)
-        if venue.floor.outbox:
-            published += self._drain(now, cause="")
+        published = self._drain(now, cause="") if floor.outbox else []
         if self._levels:
             published += [Publish(event) for event in self._book(action, now)]
-        if type(action) is Bar and not venue.floor.publish_market:
+        if type(action) is Bar and not floor.publish_market:
             published.append(Publish(self._bar(action, now)))
         return published
 
@@ -276,9 +274,11 @@ class SimulatedExchange:
 
     def _book(self, action: Action, now: Millis) -> Iterator[Event]:
         listing = self.venue.listing(action.market, action.symbol)
-        book, symbol = self.venue.floor.book(listing), self._symbols[action.market, action.symbol]
-        bids = tuple((float(p), float(q)) for p, q in book.depth(Side.BUY, self._levels))
-        asks = tuple((float(p), float(q)) for p, q in book.depth(Side.SELL, self._levels))
+        symbol = self._symbols[action.market, action.symbol]
+        bids, asks = (
+            tuple((float(price), float(qty)) for price, qty in levels)
+            for levels in self.venue.floor.touch(listing, self._levels)
+        )
         if not bids or not asks:
             return
         if self._quotes and not self.venue.floor.publish_market:

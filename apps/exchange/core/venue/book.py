@@ -103,6 +103,10 @@ class OrderBook:
         """Return the best level on `side` that holds an own order."""
         return _best(self._own[side], side)
 
+    @property
+    def has_own(self) -> bool:
+        return bool(self._own[Side.BUY] or self._own[Side.SELL])
+
     def walk(self, side: Side) -> Iterator[Level]:
         """Yield levels best first."""
         levels = self._sides[side]

@@ -159,9 +159,9 @@ def _check_usdm_percent(listing: Listing, side: Side, price: Decimal) -> None:
     if percent is None or mark is None:
         return
     if side is Side.BUY and price > (limit := mark * percent.bid_up):
-        raise refuse.price_too_high(limit.normalize())
+        raise refuse.price_too_high(limit)
     if side is Side.SELL and price < (limit := mark * percent.ask_down):
-        raise refuse.price_too_low(limit.normalize())
+        raise refuse.price_too_low(limit)
 
 
 def _check_usdm_notional(listing: Listing, request: NewOrder) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from apps.exchange.core.venue import ladder
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account, IncomeKind, IncomeRow
-from apps.exchange.core.venue.book import OrderBook
+from apps.exchange.core.venue.book import OrderBook, PriceQty
 from apps.exchange.core.venue.instruments import FeeSchedule, VenueInstrument
 from apps.exchange.core.venue.outbound import (
     BookChanged,
@@ -21,7 +21,7 @@ from apps.exchange.core.venue.tape import Tape
 from apps.exchange.core.venue.types import Order
 from chimera.clock import HOUR, Millis
 from chimera.instruments import Market, Side
-from chimera.money import ZERO, decimal_of, quantize
+from chimera.money import ZERO, Rounding, decimal_of, quantize
 
 FUNDING_INTERVAL = 8 * HOUR
 NEVER: Millis = 1 << 62
@@ -75,14 +75,16 @@ class Listing:
 
     @property
     def last(self) -> Decimal | None:
-        return None if self.last_px is None else self._to_tick(self.last_px)
+        return None if self.last_px is None else self.to_tick(self.last_px)
 
     @property
     def mark(self) -> Decimal | None:
-        return None if self.mark_px is None else self._to_tick(self.mark_px)
+        return None if self.mark_px is None else self.to_tick(self.mark_px)
 
-    def _to_tick(self, price: float) -> Decimal:
-        return quantize(decimal_of(price), self.instrument.filters.tick_size, "half_even")
+    def to_tick(self, price: float, *, rising: bool | None = None) -> Decimal:
+        """Round to the tick: to the nearest, or onwards in the direction of a move."""
+        mode: Rounding = "half_even" if rising is None else "ceiling" if rising else "floor"
+        return quantize(decimal_of(price), self.instrument.filters.tick_size, mode)
 
 
 class Floor:
@@ -185,20 +187,35 @@ class Floor:
 
     def book(self, listing: Listing) -> OrderBook:
         """Return the book as a trader meets it: a synthetic ladder is built only now."""
-        if listing.synthetic and listing.ladder_stale and listing.last_px is not None:
-            self._build_ladder(listing)
+        last = listing.last if listing.synthetic and listing.ladder_stale else None
+        if last is not None:
+            self._build_ladder(listing, last)
         return listing.book
 
-    def _build_ladder(self, listing: Listing) -> None:
+    def touch(self, listing: Listing, levels: int) -> tuple[list[PriceQty], list[PriceQty]]:
+        """Return the best bids and asks; a ladder nobody trades on is read without being built."""
         last = listing.last
-        assert last is not None
+        if last is None or not listing.ladder_stale or listing.book.has_own:
+            book = self.book(listing)
+            return book.depth(Side.BUY, levels), book.depth(Side.SELL, levels)
+        rungs = ladder.build(
+            self.ladder,
+            listing.instrument,
+            last=last,
+            bought=listing.bought,
+            minute_volume=listing.minute_volume,
+            levels=min(levels, self.ladder.levels),
+        )
+        return list(rungs[Side.BUY].items()), list(rungs[Side.SELL].items())
+
+    def _build_ladder(self, listing: Listing, last: Decimal) -> None:
         listing.ladder_stale = False
         rungs = ladder.build(
             self.ladder,
             listing.instrument,
             last=last,
             bought=listing.bought,
-            minute_volume=decimal_of(listing.minute_volume),
+            minute_volume=listing.minute_volume,
         )
         book = listing.book
         for side in Side:
@@ -222,7 +239,6 @@ class Floor:
         best = book.best(order.side)
         if best is not None and (order.price - best.price) * order.side.sign > 0:
             return  # it improves the price: nobody is there
-        away = ladder.levels_away(self.ladder, listing.instrument, last, order.price)
         book.set_level(
             order.side,
             order.price,
@@ -230,8 +246,8 @@ class Floor:
                 self.ladder,
                 listing.instrument,
                 price=order.price,
-                number=away,
-                minute_volume=decimal_of(listing.minute_volume),
+                last=last,
+                minute_volume=listing.minute_volume,
             ),
         )
 
@@ -265,7 +281,7 @@ class Floor:
         if tape is None:
             return
         tape.roll(self.now)
-        for interval, kline, closed in tape.moves():
+        for interval, kline, closed in tape.moves(self.now):
             self.emit(
                 KlineMoved(
                     ts=self.now,

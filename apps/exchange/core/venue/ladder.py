@@ -6,9 +6,6 @@ import msgspec
 
 from apps.exchange.core.venue.instruments import VenueInstrument
 from chimera.instruments import Side
-from chimera.money import ZERO, quantize
-
-_BPS = Decimal(10_000)
 
 
 class LadderShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,11 +16,11 @@ class LadderShape(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     levels: int = 40
-    spread_bps: Decimal = Decimal("0.1")
-    spacing_bps: Decimal = Decimal("0.25")
-    depth_frac: Decimal = Decimal("0.02")
-    growth: Decimal = Decimal("0.1")
-    min_notional: Decimal = Decimal(5_000)
+    spread_bps: float = 0.1
+    spacing_bps: float = 0.25
+    depth_frac: float = 0.02
+    growth: float = 0.1
+    min_notional: float = 5_000.0
 
 
 Ladder = dict[Side, dict[Decimal, Decimal]]
@@ -35,25 +32,22 @@ def build(
     *,
     last: Decimal,
     bought: bool,
-    minute_volume: Decimal,
+    minute_volume: float,
+    levels: int | None = None,
 ) -> Ladder:
-    """Return price -> quantity of both sides around `last`, which is the ask when it was `bought`."""
-    tick = instrument.filters.tick_size
-    spread = _distance(last * shape.spread_bps / _BPS, tick)
-    spacing = _distance(last * shape.spacing_bps / _BPS, tick)
-    best = {
-        Side.BUY: last - spread if bought else last,
-        Side.SELL: last if bought else last + spread,
-    }
-    ladder: Ladder = {Side.BUY: {}, Side.SELL: {}}
-    for side, top in best.items():
-        for number in range(shape.levels):
-            price = top - side.sign * spacing * number
-            if price < tick:
-                break
-            ladder[side][price] = quantity_at(
-                shape, instrument, price=price, number=number, minute_volume=minute_volume
-            )
+    """Return price -> quantity of both sides around `last`, best first; `last` is the ask if `bought`."""
+    tick, step = instrument.filters.tick_size, instrument.filters.step_size
+    at, spread, spacing = _in_ticks(shape, tick, last)
+    top = {Side.BUY: at - spread if bought else at, Side.SELL: at if bought else at + spread}
+    base, least = _base(shape, instrument, last, minute_volume)
+    ladder: Ladder = {}
+    for side, best in top.items():
+        away = -side.sign * spacing
+        ladder[side] = {
+            tick * ticks: step * _steps(shape, ticks, number, base, least)
+            for number in range(shape.levels if levels is None else levels)
+            if (ticks := best + away * number) > 0
+        }
     return ladder
 
 
@@ -62,25 +56,36 @@ def quantity_at(
     instrument: VenueInstrument,
     *,
     price: Decimal,
-    number: int,
-    minute_volume: Decimal,
+    last: Decimal,
+    minute_volume: float,
 ) -> Decimal:
-    """Return what stands `number` levels from the touch: even a far level is never empty."""
-    filters = instrument.filters
-    base = max(minute_volume * shape.depth_frac, shape.min_notional / price)
+    """Return what stands at `price`, however far from `last`: no level is ever empty."""
+    tick = instrument.filters.tick_size
+    at, _, spacing = _in_ticks(shape, tick, last)
+    ticks = int(price / tick)
+    base, least = _base(shape, instrument, last, minute_volume)
+    number = abs(ticks - at) // spacing
+    return instrument.filters.step_size * _steps(shape, ticks, number, base, least)
+
+
+def _in_ticks(shape: LadderShape, tick: Decimal, last: Decimal) -> tuple[int, int, int]:
+    """Return last, spread and spacing in ticks."""
+    at = int(last / tick)
+    spread = max(1, round(at * shape.spread_bps / 10_000))
+    spacing = max(1, round(at * shape.spacing_bps / 10_000))
+    return at, spread, spacing
+
+
+def _base(
+    shape: LadderShape, instrument: VenueInstrument, last: Decimal, minute_volume: float
+) -> tuple[float, int]:
+    """Return the quantity of a level at the touch, and the least of any, in steps."""
+    step = instrument.filters.step_size
+    base = max(minute_volume * shape.depth_frac, shape.min_notional / float(last))
+    return base / float(step), max(1, int(instrument.filters.min_qty / step))
+
+
+def _steps(shape: LadderShape, ticks: int, number: int, base: float, least: int) -> int:
     # Ragged like a real book, yet the same whenever the same price is asked for.
-    ragged = Decimal(50 + int(price / filters.tick_size) * 7919 % 101) / 100
-    qty = base * (1 + shape.growth * min(number, shape.levels)) * ragged
-    return max(quantize(qty, filters.step_size, "down"), filters.step_size, filters.min_qty)
-
-
-def levels_away(
-    shape: LadderShape, instrument: VenueInstrument, last: Decimal, price: Decimal
-) -> int:
-    """Return how many levels `price` lies from `last`."""
-    spacing = _distance(last * shape.spacing_bps / _BPS, instrument.filters.tick_size)
-    return int(abs(price - last) / spacing)
-
-
-def _distance(wanted: Decimal, tick: Decimal) -> Decimal:
-    return max(quantize(wanted, tick, "half_even"), tick) if wanted > ZERO else tick
+    ragged = 0.5 + ticks * 7919 % 101 / 100
+    return max(least, int(base * (1 + shape.growth * min(number, shape.levels)) * ragged))

@@ -8,7 +8,6 @@ The mark price is a low-pass of last (or of the mid, where depth is fed) with a 
 seconds, as Binance's own is a 30-second mean, unless a recorded mark is fed.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from apps.exchange.core.venue.actions import (
@@ -23,18 +22,18 @@ from apps.exchange.core.venue.actions import (
     StepPrice,
 )
 from apps.exchange.core.venue.algos import AlgoDesk
+from apps.exchange.core.venue.bars import BarWalker, mark_weight
 from apps.exchange.core.venue.book import reaches
 from apps.exchange.core.venue.desk import OrderDesk, triggers
-from apps.exchange.core.venue.floor import FUNDING_INTERVAL, NEVER, Floor, Listing, Quiet
+from apps.exchange.core.venue.floor import FUNDING_INTERVAL, NEVER, Floor, Listing
 from apps.exchange.core.venue.liquidation import RiskEngine
 from apps.exchange.core.venue.outbound import MarkMoved
 from apps.exchange.core.venue.types import ExpiryReason, TimeInForce, VenueOrderStatus
-from chimera.clock import MINUTE, Millis
+from chimera.clock import Millis
 from chimera.errors import require
 from chimera.instruments import Market, Side
-from chimera.money import ZERO, Rounding, decimal_of, quantize
+from chimera.money import ZERO, quantize
 
-MARK_TIME_CONSTANT: Millis = 30_000
 _MAX_REACTIONS = 100  # rounds of triggers one move may set off
 
 
@@ -46,28 +45,32 @@ class Pricing:
         self._desk = desk
         self._algos = algos
         self._risk = risk
+        self._bars = BarWalker(floor, pricing=self, algos=algos, risk=risk)
 
     def apply(self, action: Action, now: Millis) -> None:
         """Carry out one action at `now`."""
         floor = self._floor
         listing = floor.listings[action.market, action.symbol]
         if type(action) is Bar:
-            self._bar(listing, action)
-            floor.now = max(floor.now, now)
-            if floor.due <= floor.now:
-                self.advance(floor.now)
+            self._bars.take(listing, action)
+            if now > floor.now:
+                floor.now = now
+            if floor.due <= now:
+                self.advance(now)
             return
         if floor.due < now:
             self.advance(now)
         floor.now = max(floor.now, now)
         if type(action) is StepPrice:
-            self._step(
+            bought = None if action.aggressor is None else action.aggressor is Side.BUY
+            minute_volume = float(action.minute_volume)
+            self.step(
                 listing,
                 float(action.price),
                 action.volume,
                 floor.now,
-                bought=None if action.aggressor is None else action.aggressor is Side.BUY,
-                minute_volume=float(action.minute_volume),
+                bought=bought,
+                minute_volume=minute_volume,
             )
         elif type(action) is ChangeDepth:
             self._change_depth(listing, action.bids, action.asks, action.update_id)
@@ -81,122 +84,9 @@ class Pricing:
             listing.funding_rate = action.rate
             self._schedule_funding(listing, action.next_time)
 
-    # --- bars and steps -----------------------------------------------------------------------------
+    # --- price steps ---------------------------------------------------------------------------------
 
-    def _bar(self, listing: Listing, bar: Bar) -> None:
-        """Walk a bar's path; at once when nothing on it can matter to anybody."""
-        rises = bar.close >= bar.open
-        first, second = (bar.low, bar.high) if rises else (bar.high, bar.low)
-        path = (bar.open, first, second, bar.close)
-        third = (bar.close_time - bar.open_time) // 3
-        opened = bar.open_time
-        times = (opened, opened + third, opened + 2 * third, bar.close_time - 1)
-        minute_volume = bar.volume * MINUTE / (bar.close_time - opened)
-        if not self._is_quiet(listing, bar.low, bar.high):
-            self._walk(listing, times, path, bar.volume / 4, minute_volume)
-            return
-        mark, last, before = listing.mark_px, listing.last_px, listing.moved_at
-        assert mark is not None
-        assert last is not None
-        bought = listing.bought
-        for ts, price in zip(times, path, strict=True):
-            if price != last:
-                bought = price > last
-                last = price
-            if ts > before:
-                elapsed = ts - before
-                mark += (price - mark) * elapsed / (elapsed + MARK_TIME_CONSTANT)
-                before = ts
-        listing.mark_px, listing.last_px, listing.moved_at = mark, last, before
-        listing.bought = bought
-        listing.minute_volume = minute_volume
-        listing.ladder_stale = True
-
-    def _walk(
-        self,
-        listing: Listing,
-        times: tuple[Millis, ...],
-        path: tuple[float, ...],
-        volume: float,
-        minute_volume: float,
-    ) -> None:
-        """Step along a path. Between its corners the price passes every trigger on the way."""
-        legs = decimal_of(volume)
-        for number, (ts, corner) in enumerate(zip(times, path, strict=True)):
-            if self._floor.due <= ts:
-                self.advance(ts)
-            self._floor.now = max(self._floor.now, ts)
-            # A gap between two bars is a real one: only inside the bar the price is continuous.
-            while number and (price := self._next_trigger(listing, corner)) is not None:
-                self._step(listing, price, ZERO, ts, bought=None, minute_volume=minute_volume)
-            self._step(listing, corner, legs, ts, bought=None, minute_volume=minute_volume)
-
-    def _next_trigger(self, listing: Listing, target: float) -> float | None:
-        """Return the first trigger price strictly between last and `target`."""
-        here = listing.last_px
-        if here is None or here == target:
-            return None
-        rises = target > here
-        between = [
-            float(price)
-            for price, rising in self._edges(listing)
-            if rising is rises and min(here, target) < price < max(here, target)
-        ]
-        return (min(between) if rises else max(between)) if between else None
-
-    def _edges(self, listing: Listing) -> Iterator[tuple[Decimal, bool]]:
-        """Yield (price, whether reached by rising) of all that last triggers."""
-        for order in listing.stops.values():
-            takes_profit = order.type.startswith("TAKE_PROFIT")
-            yield order.stop_price, (order.side is Side.BUY) is not takes_profit
-        if listing.market is Market.USDM:
-            for price, rising, on_mark in self._algos.edges(listing):
-                if not on_mark:
-                    yield self._to_tick(listing, float(price), rising=rising), rising
-
-    def _is_quiet(self, listing: Listing, low: float, high: float) -> bool:
-        floor, mark = self._floor, listing.mark_px
-        if mark is None or floor.publish_market:
-            return False
-        quiet = listing.quiet
-        if quiet is None or listing.quiet_epoch != floor.epoch:
-            quiet = self._measure(listing)
-        # The mark is a mean of earlier marks and of prices on the path, so it stays between them.
-        return (
-            quiet.low < low
-            and high < quiet.high
-            and quiet.mark_low < (low if low < mark else mark)
-            and (high if high > mark else mark) < quiet.mark_high
-        )
-
-    def _measure(self, listing: Listing) -> Quiet:
-        quiet = Quiet(float("-inf"), float("inf"), float("-inf"), float("inf"))
-        # A tick of slack: triggers compare prices rounded to the tick.
-        tick = float(listing.instrument.filters.tick_size)
-        if bid := listing.book.best_own(Side.BUY):
-            quiet.low = float(bid.price)
-        if ask := listing.book.best_own(Side.SELL):
-            quiet.high = float(ask.price)
-        for price, rising in self._edges(listing):
-            if rising:
-                quiet.high = min(quiet.high, float(price))
-            else:
-                quiet.low = max(quiet.low, float(price))
-        if listing.market is Market.USDM:
-            for price, rising, on_mark in self._algos.edges(listing):
-                if on_mark and rising:
-                    quiet.mark_high = min(quiet.mark_high, float(price))
-                elif on_mark:
-                    quiet.mark_low = max(quiet.mark_low, float(price))
-            self._risk.narrow(listing, quiet)
-        quiet.low += tick
-        quiet.high -= tick
-        quiet.mark_low += tick
-        quiet.mark_high -= tick
-        listing.quiet, listing.quiet_epoch = quiet, self._floor.epoch
-        return quiet
-
-    def _step(
+    def step(
         self,
         listing: Listing,
         price: float,
@@ -206,13 +96,14 @@ class Pricing:
         bought: bool | None,
         minute_volume: float,
     ) -> None:
+        """Move last to `price` on `volume`; with `bought` None, up is bought and down is sold."""
         listing.synthetic = True
         if bought is not None:
             listing.bought = bought
         elif listing.last_px is not None and price != listing.last_px:
             listing.bought = price > listing.last_px
         listing.minute_volume = minute_volume
-        exact = self._to_tick(listing, price)
+        exact = listing.to_tick(price)
         rest = self._trade_through(listing, exact, volume)
         self._move(listing, price, ts)
         listing.ladder_stale = True
@@ -323,7 +214,7 @@ class Pricing:
             self._begin_funding(listing, ts)
         elif ts > listing.moved_at:
             elapsed = ts - listing.moved_at
-            listing.mark_px += (price - listing.mark_px) * elapsed / (elapsed + MARK_TIME_CONSTANT)
+            listing.mark_px += (price - listing.mark_px) * mark_weight(elapsed)
         listing.moved_at = max(listing.moved_at, ts)
 
     def _set_mark(self, listing: Listing, mark: float, index: Decimal) -> None:
@@ -360,11 +251,6 @@ class Pricing:
         self._floor.emit_candles(listing)
         if listing.market is Market.USDM:
             self._tell_mark(listing)
-
-    def _to_tick(self, listing: Listing, price: float, *, rising: bool | None = None) -> Decimal:
-        """Round to the tick: to the nearest, or onwards in the direction of a move."""
-        mode: Rounding = "half_even" if rising is None else "ceiling" if rising else "floor"
-        return quantize(decimal_of(price), listing.instrument.filters.tick_size, mode)
 
     # --- what follows -------------------------------------------------------------------------------
 

@@ -64,11 +64,11 @@ def price_off_tick() -> VenueError:
 
 
 def price_too_high(limit: Decimal) -> VenueError:
-    return VenueError(-4016, f"Limit price can't be higher than {limit}.")
+    return VenueError(-4016, f"Limit price can't be higher than {limit.normalize():f}.")
 
 
 def price_too_low(limit: Decimal) -> VenueError:
-    return VenueError(-4024, f"Limit price can't be lower than {limit}.")
+    return VenueError(-4024, f"Limit price can't be lower than {limit.normalize():f}.")
 
 
 def qty_not_positive() -> VenueError:

@@ -136,19 +136,20 @@ class Tape:
             del self._watchers[interval]
             self._told.pop(interval, None)
 
-    def moves(self) -> Iterator[tuple[str, Kline, bool]]:
+    def moves(self, now: Millis) -> Iterator[tuple[str, Kline, bool]]:
         """Yield (interval, candle, closed) of every watched candle that closed, then the current one."""
         if not self._minutes:
             return
         for interval in self._watchers:
             width = INTERVALS[interval]
-            newest = self._newest() - self._newest() % width
+            current, newest = now - now % width, self._newest() - self._newest() % width
             told = self._told.get(interval, newest)
-            if told < newest:
-                for kline in self.klines(interval, start=told, end=newest - 1):
+            if told < current:
+                for kline in self.klines(interval, start=told, end=current - 1):
                     yield interval, kline, True
-            self._told[interval] = newest
-            yield interval, self._kline(self._candle(newest), width), False
+            self._told[interval] = current
+            if newest == current:
+                yield interval, self._kline(self._candle(newest), width), False
 
     def _candle(self, open_time: Millis) -> Candle:
         """Return the sum of the minutes from `open_time` on."""
