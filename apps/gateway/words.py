@@ -3,22 +3,16 @@
 from django.utils.translation import gettext_lazy as _
 
 WORDS = {
-    "acknowledged": _("stop"),
     "actionBUY": _("buy"),
     "actionCLOSE": _("close"),
     "actionHOLD": _("hold"),
     "actionSELL": _("sell"),
     "already_in_position": _("already in a position"),
-    "ask_again": _("Trying again…"),
-    "avg": _("avg"),
     "bar": _("bar"),
-    "clauses": _("clauses"),
     "connecting": _("connecting"),
     "day": _("today"),
     "entry": _("entry"),
-    "equity": _("equity"),
     "exit": _("exit"),
-    "flat": _("flat"),
     "guard_refused": _("guard refused"),
     "live": _("live"),
     "long": _("long"),
@@ -41,5 +35,4 @@ WORDS = {
     "unknown": _("unknown"),
     "unprotected": _("UNPROTECTED"),
     "unrealised": _("unrealised"),
-    "wallet": _("wallet"),
 }

@@ -315,7 +315,7 @@ class Story:
         )
 
     def _fill(self, order: OrderRecord, px: Decimal) -> OrderFilled:
-        trade_id = str(400_000 + len(self.writes))
+        trade_id = str(self.now - START)
         filled = OrderFilled(
             id=f"fill:{SYMBOL}:{trade_id}",
             ts_event=self.now,
