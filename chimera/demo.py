@@ -58,60 +58,73 @@ class Demo:
             If a step failed; its message says which, and where its log is.
         """
         _check_port(self.port)
-        shutil.rmtree(self.state_dir, ignore_errors=True)
-        (self.state_dir / "logs").mkdir(parents=True)
-        with self.console.status("starting Redis") as status:
-            self._redis = PrivateRedis(self.state_dir / "redis")
-            self._redis.start()
-            self.env = {
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "chimera.settings.local",
-                "CHIMERA_STATE_DIR": str(self.state_dir),
-                "CHIMERA_REDIS_URL": self._redis.url,
-                "CHIMERA_DEMO": "true",
-                "PYTHONUNBUFFERED": "1",
-            }
-            status.update("starting the venue")
-            venue = self._start_venue()
-            self.env |= {
-                "CHIMERA_EXCHANGE_URL": venue["rest"],
-                "CHIMERA_EXCHANGE_KEY": venue["key"],
-                "CHIMERA_EXCHANGE_SECRET": venue["secret"],
-            }
-            status.update("making the database")
-            self._manage("migrate", "--verbosity", "0")
-            logins = self._manage("demo_users")
-            status.update("activating the demo bundle")
-            self._manage(
-                "bundle", "activate", str(self.bundle), "--reason", "demo", "--actor", "demo"
-            )
+        with self.console.status("starting Redis and the venue") as status:
+            logins = self.prepare()
             status.update("starting workers and pages")
-            celery = (sys.executable, "-m", "celery", "-A", "chimera")
-            self._spawn("worker", sys.executable, "manage.py", "run", *LIVE_SERVICES)
-            self._spawn("celery", *celery, "worker", "--pool", "solo", "--loglevel", "INFO")
-            self._spawn(
-                "beat", *celery, "beat", "--schedule", str(self.state_dir / "celerybeat-schedule")
-            )
-            self._spawn(
-                "web",
-                sys.executable,
-                "-m",
-                "uvicorn",
-                "chimera.asgi:application",
-                "--port",
-                str(self.port),
-                "--no-access-log",
-            )
+            self.start_worker()
+            self.start_pages()
             self._wait_for_pages()
         return logins
+
+    def prepare(self) -> str:
+        """Start Redis and the venue; make a fresh database with users and an active bundle."""
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+        (self.state_dir / "logs").mkdir(parents=True)
+        self._redis = PrivateRedis(self.state_dir / "redis")
+        self._redis.start()
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "chimera.settings.local",
+            "CHIMERA_STATE_DIR": str(self.state_dir),
+            "CHIMERA_REDIS_URL": self._redis.url,
+            "CHIMERA_DEMO": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+        venue = self._start_venue()
+        self.env |= {
+            "CHIMERA_EXCHANGE_URL": venue["rest"],
+            "CHIMERA_EXCHANGE_KEY": venue["key"],
+            "CHIMERA_EXCHANGE_SECRET": venue["secret"],
+        }
+        self.manage("migrate", "--verbosity", "0")
+        logins = self.manage("demo_users")
+        self.manage("bundle", "activate", str(self.bundle), "--reason", "demo", "--actor", "demo")
+        return logins
+
+    def start_worker(self) -> None:
+        self._spawn("worker", sys.executable, "manage.py", "run", *LIVE_SERVICES)
+
+    def kill_worker(self) -> None:
+        """End the worker as a power cut would; `start_worker` brings it back."""
+        worker = self._processes.pop("worker")
+        worker.kill()
+        worker.wait()
+
+    def start_pages(self) -> None:
+        """Start Celery's worker and beat, and the web process."""
+        celery = (sys.executable, "-m", "celery", "-A", "chimera")
+        schedule = str(self.state_dir / "celerybeat-schedule")
+        self._spawn("celery", *celery, "worker", "--pool", "solo", "--loglevel", "INFO")
+        self._spawn("beat", *celery, "beat", "--schedule", schedule)
+        web = ("uvicorn", "chimera.asgi:application", "--port", str(self.port), "--no-access-log")
+        self._spawn("web", sys.executable, "-m", *web)
 
     def watch(self, stopping: threading.Event) -> str | None:
         """Wait until told to stop (None) or a process ends by itself (its name)."""
         while not stopping.wait(POLL_S):
-            for name, process in self._processes.items():
-                if process.poll() is not None:
-                    return name
+            ended = self.ended()
+            if ended is not None:
+                return ended
         return None
+
+    def ended(self) -> str | None:
+        """Return the name of a process that ended by itself, or None."""
+        return next((n for n, p in self._processes.items() if p.poll() is not None), None)
+
+    def last_line(self, name: str) -> str:
+        """Return what a process said last."""
+        lines = self._log_path(name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"{name} said nothing"
 
     def stop(self) -> list[str]:
         """Stop all processes, last started first; return what did not end cleanly."""
@@ -133,6 +146,21 @@ class Demo:
             log.close()
         return unclean
 
+    def manage(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of `manage.py` in the demo's environment and return what it printed."""
+        done = subprocess.run(  # noqa: S603 - our own commands, no shell
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            tail = (done.stderr or done.stdout).strip().splitlines()[-5:]
+            raise ConfigInvalid(f"manage.py {arguments[0]} failed: {' / '.join(tail)}")
+        return done.stdout
+
     # --- steps -------------------------------------------------------------------------------------------
 
     def _start_venue(self) -> dict[str, str]:
@@ -150,31 +178,17 @@ class Demo:
         line = process.stdout.readline()
         if not line:
             process.wait()
-            raise ConfigInvalid(f"the venue did not start: {self._last_line('venue')}")
+            raise ConfigInvalid(f"the venue did not start: {self.last_line('venue')}")
         (self.state_dir / "venue.json").write_bytes(
             line
         )  # a paper account's key: opens nothing else
         told: dict[str, str] = json.loads(line)
         return told
 
-    def _manage(self, *arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own commands, no shell
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            tail = (done.stderr or done.stdout).strip().splitlines()[-5:]
-            raise ConfigInvalid(f"manage.py {arguments[0]} failed: {' / '.join(tail)}")
-        return done.stdout
-
     def _spawn(
         self, name: str, *command: str, stdout: int | None = None
     ) -> subprocess.Popen[bytes]:
-        log = self._log_path(name).open("wb")
+        log = self._log_path(name).open("ab")
         self._logs.append(log)
         process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
             command,
@@ -192,9 +206,9 @@ class Demo:
     def _wait_for_pages(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline:
-            for name, process in self._processes.items():
-                if process.poll() is not None:
-                    raise Unavailable(f"{name} ended at once: {self._last_line(name)}")
+            name = self.ended()
+            if name is not None:
+                raise Unavailable(f"{name} ended at once: {self.last_line(name)}")
             try:
                 with urllib.request.urlopen(f"{self.address}/health", timeout=2):  # noqa: S310
                     return
@@ -210,10 +224,6 @@ class Demo:
 
     def _log_path(self, name: str) -> Path:
         return self.state_dir / "logs" / f"{name}.log"
-
-    def _last_line(self, name: str) -> str:
-        lines = self._log_path(name).read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"{name} said nothing"
 
 
 def main() -> int:

@@ -5,9 +5,6 @@ every position had its stop, our books equal the venue's, logs hold no error, an
 """
 
 import argparse
-import hashlib
-import hmac
-import json
 import os
 import re
 import signal
@@ -17,11 +14,10 @@ import sys
 import tempfile
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from tests.support.venue_account import VenueAccount
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("CHIMERA_DATA_DIR", ROOT.parent / "shared" / "data"))
@@ -58,9 +54,10 @@ def _run(state: Path, files: list[Path], seconds: float, speed: float) -> int:
         _wait_until_served(demo, port)
         print(f"end to end: served; trading for {seconds:.0f} s", flush=True)
         deadline = time.monotonic() + seconds
-        venue = _Venue(state)
+        venue = VenueAccount(state / "venue.json")
+        watch = _Watch(venue)
         while time.monotonic() < deadline and demo.poll() is None:
-            problems += venue.unprotected()
+            problems += watch.problems()
             time.sleep(0.5)
         if demo.poll() is not None:
             problems.append(f"the demo ended by itself with {demo.returncode}")
@@ -79,37 +76,15 @@ def _run(state: Path, files: list[Path], seconds: float, speed: float) -> int:
     return 1 if problems else 0
 
 
-class _Venue:
-    """Asks the venue itself, past everything of ours."""
+class _Watch:
+    """Notices positions that stay without a whole stop at the venue."""
 
-    def __init__(self, state: Path) -> None:
-        card = json.loads((state / "venue.json").read_text())
-        self._rest, self._key, self._secret = card["rest"], card["key"], card["secret"]
+    def __init__(self, venue: VenueAccount) -> None:
+        self._venue = venue
         self._bare_since: dict[str, float] = {}
 
-    def get(self, path: str, **params: Any) -> Any:
-        query = urllib.parse.urlencode({**params, "timestamp": int(time.time() * 1_000)})
-        signature = hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-        request = urllib.request.Request(
-            f"{self._rest}{path}?{query}&signature={signature}",
-            headers={"X-MBX-APIKEY": self._key},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.load(answer)
-
-    def positions(self) -> dict[str, dict[str, Any]]:
-        rows = self.get("/fapi/v3/positionRisk")
-        return {row["symbol"]: row for row in rows if Decimal(row["positionAmt"])}
-
-    def unprotected(self) -> list[str]:
-        """Return positions without a whole stop at the venue for more than a second."""
-        held = self.positions()
-        stops = self.get("/fapi/v1/openAlgoOrders")
-        bare = {
-            symbol
-            for symbol, row in held.items()
-            if not any(_covers(stop, symbol, Decimal(row["positionAmt"])) for stop in stops)
-        }
+    def problems(self) -> list[str]:
+        bare = self._venue.unprotected()
         now = time.monotonic()
         self._bare_since = {symbol: self._bare_since.get(symbol, now) for symbol in bare}
         return [
@@ -119,14 +94,7 @@ class _Venue:
         ]
 
 
-def _covers(stop: dict[str, Any], symbol: str, held: Decimal) -> bool:
-    side = "SELL" if held > 0 else "BUY"
-    return (
-        stop["symbol"] == symbol and stop["side"] == side and Decimal(stop["quantity"]) >= abs(held)
-    )
-
-
-def _compare_books(state: Path, venue: _Venue) -> list[str]:
+def _compare_books(state: Path, venue: VenueAccount) -> list[str]:
     """Return differences that stay; while fills are on their way the two may differ for a moment."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "chimera.settings.local",
@@ -135,46 +103,25 @@ def _compare_books(state: Path, venue: _Venue) -> list[str]:
     import django
 
     django.setup()
-    from apps.health.protection import positions_newest
     from chimera.store.shared import shared_store
+    from tests.support.books import differences
 
     store = shared_store()
-    differences: list[str] = []
+    found: list[str] = []
     for _ in range(80):
-        positions = venue.positions()
-        account = venue.get("/fapi/v3/account")
-        ours = {p.symbol.removesuffix("-PERP"): p for p in positions_newest(store) if p.qty}
-        equity = store.query(
-            "positions_snapshots",
-            equal={"symbol": "ACCOUNT", "type": "account.equity.v1"},
-            order="desc",
-            limit=1,
-        ).documents
-        wallet = next(a["walletBalance"] for a in account["assets"] if a["asset"] == "USDT")
-        differences = []
-        if not equity or Decimal(equity[0].body["wallet_usdt"]) != Decimal(wallet):
-            recorded = equity[0].body["wallet_usdt"] if equity else "nothing"
-            differences.append(f"our wallet is {recorded}, the venue's {wallet}")
-        for symbol in sorted({*ours, *positions}):
-            row, position = positions.get(symbol), ours.get(symbol)
-            if row is None or position is None or Decimal(row["positionAmt"]) != position.qty:
-                differences.append(f"{symbol}: we hold {position}, the venue says {row}")
-                continue
-            unrealised = (Decimal(row["markPrice"]) - position.entry_px) * position.qty
-            gap = abs(unrealised - Decimal(row["unRealizedProfit"]))
-            if gap > Decimal("0.00000001"):
-                differences.append(f"{symbol}: unrealised PnL differs by {gap}")
-        if not differences:
+        found = differences(store, venue)
+        if not found:
             break
         time.sleep(0.25)
     fills = len(store.query("fills", limit=1_000).documents)
     decisions = len(store.query("decisions", limit=1_000).documents)
     print(
-        f"end to end: {fills} fills, {decisions} decisions, {len(ours)} positions, wallet {wallet}"
+        f"end to end: {decisions} decisions, {fills} fills, "
+        f"{len(venue.positions())} open positions, wallet {venue.wallet_usdt()} USDT"
     )
     if not fills:
-        differences.append("no trade happened")
-    return differences
+        found.append("no trade happened")
+    return found
 
 
 def _errors_in_logs(state: Path) -> list[str]:
