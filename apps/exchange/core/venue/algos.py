@@ -14,8 +14,9 @@ from apps.exchange.core.venue import filters
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account
 from apps.exchange.core.venue.clearing_usdm import check_position_side
-from apps.exchange.core.venue.desk import OrderDesk, triggers
+from apps.exchange.core.venue.desk import OrderDesk
 from apps.exchange.core.venue.floor import Floor, Listing
+from apps.exchange.core.venue.intake import triggers
 from apps.exchange.core.venue.outbound import AlgoUpdated
 from apps.exchange.core.venue.types import (
     AlgoOrder,

@@ -1,13 +1,13 @@
 """The order desk: an order's life from request to end, by price-time priority.
 
-1. The request is checked: shape and filters, client id, counts, then the market's clearing.
-2. Post-only, fill-or-kill and market bounds are decided before anything changes.
-3. The order trades against the book, and what is left rests, expires, or waits for its trigger.
+1. `intake.py` checks the request and makes the order; post-only and fill-or-kill are decided there.
+2. The order is registered, and its clearing sets aside what it needs.
+3. It trades against the book, and what is left rests, expires, or waits for its trigger.
 
 The desk also executes resting orders when the market trades at or through them (`fill_level`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from apps.exchange.core.venue import filters
@@ -16,6 +16,7 @@ from apps.exchange.core.venue.accounts import Account
 from apps.exchange.core.venue.book import Entry, Level, OrderBook, reaches
 from apps.exchange.core.venue.clearing import Clearing
 from apps.exchange.core.venue.floor import Floor, Listing
+from apps.exchange.core.venue.intake import MARKET_TYPES, Intake, fillable, market_limit
 from apps.exchange.core.venue.outbound import OrderUpdated
 from apps.exchange.core.venue.types import (
     Execution,
@@ -33,17 +34,15 @@ from chimera.money import ZERO
 
 _IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _STP_APPLIES = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD})
-_MARKET_TYPES = frozenset(
-    {VenueOrderType.MARKET, VenueOrderType.STOP_LOSS, VenueOrderType.TAKE_PROFIT}
-)
 
 
 class OrderDesk:
     """Plain orders of both markets. `listeners` hear of every fill and end of an order."""
 
-    def __init__(self, floor: Floor, *, usdm: Clearing, spot: Clearing) -> None:
+    def __init__(self, floor: Floor, intake: Intake, clearing: Mapping[Market, Clearing]) -> None:
         self._floor = floor
-        self._clearing: dict[Market, Clearing] = {Market.USDM: usdm, Market.SPOT: spot}
+        self._intake = intake
+        self._clearing = clearing
         self.listeners: list[Callable[[Order], None]] = []
 
     # --- placing ------------------------------------------------------------------------------------
@@ -58,27 +57,14 @@ class OrderDesk:
     ) -> Order:
         """Check, register and match an order; a child of a conditional order names its `algo_id`."""
         listing = self._floor.listing(market, request.symbol)
-        self.check(account, listing, request, child=algo_id is not None)
-        order = self.draft(account, listing, request, algo_id=algo_id)
-        self.check_immediate(listing, order)
+        self._intake.check(account, listing, request, child=algo_id is not None)
+        order = self._intake.draft(account, listing, request, algo_id=algo_id)
+        self._intake.check_immediate(listing, order)
         self.register(account, listing, order)
         self._clearing[market].hold(account, listing, order)
         if order.type not in filters.SPOT_STOPS or market is Market.USDM:
             self.work(listing, order)
         return order
-
-    def check(
-        self, account: Account, listing: Listing, request: NewOrder, *, child: bool = False
-    ) -> None:
-        """Raise what Binance would; a triggered child was checked when its parent was placed."""
-        if not child:
-            if listing.market is Market.USDM and request.type in filters.CONDITIONAL:
-                raise refuse.conditional_on_plain_endpoint()
-            filters.check_order(listing, request, self._floor.now)
-            self._check_client_id(account, listing, request)
-            self._check_counts(account, listing, request)
-            self._check_trigger(listing, request)
-        self._clearing[listing.market].admit(account, listing, request)
 
     def register(self, account: Account, listing: Listing, order: Order) -> None:
         """Give the order its place in the account's lists and say that it is new."""
@@ -103,11 +89,11 @@ class OrderDesk:
         order.is_working = True
         order.working_time = self._floor.now
         whole = order.time_in_force is TimeInForce.FOK
-        if not whole or self._fillable(self._floor.book(listing), order):
+        if not whole or fillable(self._floor.book(listing), order):
             self.take(listing, order)
         if not order.status.is_open:
             return
-        if order.type in _MARKET_TYPES:
+        if order.type in MARKET_TYPES:
             self.end(order, VenueOrderStatus.EXPIRED, ExpiryReason.LIQUIDITY)
         elif order.time_in_force in _IMMEDIATE:
             reason = (
@@ -229,7 +215,7 @@ class OrderDesk:
         """Match an order against the book until its limit, its quantity, or its account says stop."""
         book = self._floor.book(listing)
         side = order.side.opposite
-        limit = self._limit(listing, order)
+        limit = market_limit(listing, order)
         while order.status.is_open:
             level = book.best(side)
             if level is None or not reaches(side, level.price, limit):
@@ -267,14 +253,6 @@ class OrderDesk:
         if maker is not None:
             self._fill(listing, maker, price, qty, is_maker=True, trade_id=trade_id)
         return True
-
-    def _limit(self, listing: Listing, order: Order) -> Decimal | None:
-        if order.type not in _MARKET_TYPES:
-            return order.price
-        bound, mark = listing.instrument.market_take_bound, listing.mark
-        if order.market is Market.SPOT or not bound or mark is None:
-            return None
-        return mark * (1 + order.side.sign * bound)
 
     def _move_last(self, listing: Listing, price: Decimal, qty: Decimal, *, bought: bool) -> None:
         listing.last_px = float(price)
@@ -361,109 +339,7 @@ class OrderDesk:
             return False
         return True
 
-    # --- checks before anything changes -------------------------------------------------------------
-
-    def _check_client_id(self, account: Account, listing: Listing, request: NewOrder) -> None:
-        if request.client_order_id is None:
-            return
-        spot = listing.market is Market.SPOT
-        filters.check_client_id(request.client_order_id, spot=spot)
-        key = listing.market, listing.symbol, request.client_order_id
-        known = account.by_client_id.get(key)
-        if known is not None and known.status.is_open:
-            raise refuse.spot_duplicate() if spot else refuse.client_id_taken()
-
-    def _check_counts(self, account: Account, listing: Listing, request: NewOrder) -> None:
-        opened = account.open[listing.market, listing.symbol]
-        if listing.market is Market.USDM:
-            if len(opened) >= listing.instrument.max_orders:
-                raise refuse.too_many_orders()
-            return
-        if len(opened) >= listing.instrument.max_orders:
-            raise refuse.filter_failure("MAX_NUM_ORDERS")
-        stops = sum(order.order_id in listing.stops for order in opened.values())
-        if request.type in filters.SPOT_STOPS and stops >= listing.instrument.max_algo_orders:
-            raise refuse.filter_failure("MAX_NUM_ALGO_ORDERS")
-
-    def _check_trigger(self, listing: Listing, request: NewOrder) -> None:
-        if listing.market is Market.SPOT and request.type in filters.SPOT_STOPS:
-            last, stop = listing.last, request.stop_price
-            if last is None or stop is None:
-                return
-            if triggers(request.type, request.side, stop, last):
-                raise refuse.spot_would_trigger()
-
-    def check_immediate(self, listing: Listing, order: Order) -> None:
-        """Refuse a post-only that takes, a fill-or-kill that cannot fill, a market order without market."""
-        spot = listing.market is Market.SPOT
-        side = order.side.opposite
-        limit = self._limit(listing, order)
-        book = self._floor.book(listing)
-        best = book.best(side)
-        takes = best is not None and reaches(side, best.price, limit)
-        if order.type is VenueOrderType.LIMIT_MAKER and takes:
-            raise refuse.spot_would_match()
-        if order.time_in_force is TimeInForce.GTX and takes:
-            raise refuse.post_only_rejected()
-        if spot:
-            return
-        if order.type is VenueOrderType.MARKET and not takes:
-            raise refuse.no_counterparty_in_band()
-        if order.time_in_force is TimeInForce.FOK and not self._fillable(book, order):
-            raise refuse.fok_rejected()
-
-    def _fillable(self, book: OrderBook, order: Order) -> bool:
-        found = ZERO
-        for level in book.available(order.side.opposite, order.price):
-            found += level.total
-            if found >= order.quantity:
-                return True
-        return False
-
     # --- small change -------------------------------------------------------------------------------
-
-    def draft(
-        self,
-        account: Account,
-        listing: Listing,
-        request: NewOrder,
-        *,
-        algo_id: int | None = None,
-    ) -> Order:
-        """Return an order for `request` that nobody knows yet."""
-        floor = self._floor
-        order_id = floor.next_order_id()
-        qty = request.quantity or ZERO
-        if request.reduce_only and request.type is VenueOrderType.MARKET:
-            held = account.position(request.symbol, request.position_side)
-            qty = min(qty, abs(held.qty))  # there is no more to reduce
-        return Order(
-            order_id=order_id,
-            account_id=account.account_id,
-            market=listing.market,
-            symbol=listing.symbol,
-            client_order_id=request.client_order_id or f"venue-{order_id}",
-            side=request.side,
-            type=request.type,
-            orig_type=request.type,
-            time_in_force=request.time_in_force or TimeInForce.GTC,
-            price=request.price or ZERO,
-            quantity=qty,
-            quote_quantity=request.quote_quantity or ZERO,
-            created=floor.now,
-            updated=floor.now,
-            reduce_only=request.reduce_only,
-            close_position=request.close_position,
-            stop_price=request.stop_price or ZERO,
-            position_side=request.position_side,
-            working_type=request.working_type,
-            price_protect=request.price_protect,
-            good_till_date=request.good_till_date or 0,
-            stp_mode=request.stp_mode
-            or (StpMode.EXPIRE_MAKER if algo_id is None else StpMode.NONE),
-            trailing_delta=request.trailing_delta,
-            algo_id=algo_id,
-        )
 
     def _close(self, order: Order) -> None:
         account = self._floor.account(order.account_id)
@@ -489,13 +365,3 @@ class OrderDesk:
     def _notify(self, order: Order) -> None:
         for listener in self.listeners:
             listener(order)
-
-
-def triggers(kind: VenueOrderType, side: Side, stop: Decimal, price: Decimal) -> bool:
-    """Tell whether `price` fires a conditional order.
-
-    Stops fire against their side's interest (BUY at or above, SELL at or below), take-profits for it.
-    """
-    if kind.startswith("TAKE_PROFIT"):
-        return price <= stop if side is Side.BUY else price >= stop
-    return price >= stop if side is Side.BUY else price <= stop

@@ -195,6 +195,8 @@ def _check_spot(listing: Listing, request: NewOrder) -> None:
     if request.price is not None and not priced:
         raise refuse.not_required("price")
     _check_spot_time_in_force(request, priced)
+    if request.trailing_delta is not None:  # trailing spot stops are not offered here
+        raise refuse.filter_failure("TRAILING_DELTA")
     stop = request.type in SPOT_STOPS
     if stop and request.stop_price is None:
         raise refuse.missing("stopPrice")

@@ -8,6 +8,7 @@ from apps.exchange.core.venue.algos import AlgoDesk
 from apps.exchange.core.venue.clearing_usdm import UsdmClearing
 from apps.exchange.core.venue.desk import OrderDesk
 from apps.exchange.core.venue.floor import FUNDING_INTERVAL, Floor, Listing, Quiet
+from apps.exchange.core.venue.intake import Intake
 from apps.exchange.core.venue.outbound import (
     AccountChanged,
     BalanceChange,
@@ -31,9 +32,16 @@ class RiskEngine:
     """Watches margins on every move of a mark price."""
 
     def __init__(
-        self, floor: Floor, *, desk: OrderDesk, algos: AlgoDesk, clearing: UsdmClearing
+        self,
+        floor: Floor,
+        *,
+        intake: Intake,
+        desk: OrderDesk,
+        algos: AlgoDesk,
+        clearing: UsdmClearing,
     ) -> None:
         self._floor = floor
+        self._intake = intake
         self._desk = desk
         self._algos = algos
         self._clearing = clearing
@@ -98,7 +106,7 @@ class RiskEngine:
             reduce_only=True,
             position_side=position.side,
         )
-        order = self._desk.draft(account, listing, request)
+        order = self._intake.draft(account, listing, request)
         order.client_order_id = f"autoclose-{order.order_id}"
         self._desk.register(account, listing, order)
         order.is_working = True

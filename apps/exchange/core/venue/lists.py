@@ -10,6 +10,7 @@ from apps.exchange.core.venue.accounts import Account
 from apps.exchange.core.venue.clearing_spot import SpotClearing
 from apps.exchange.core.venue.desk import OrderDesk
 from apps.exchange.core.venue.floor import Floor, Listing
+from apps.exchange.core.venue.intake import Intake
 from apps.exchange.core.venue.outbound import ListUpdated
 from apps.exchange.core.venue.types import (
     ExpiryReason,
@@ -35,8 +36,11 @@ _LOSS_LEGS = frozenset({VenueOrderType.STOP_LOSS, VenueOrderType.STOP_LOSS_LIMIT
 class ListDesk:
     """Places OCO lists and ends the other leg when one starts to trade or ends."""
 
-    def __init__(self, floor: Floor, desk: OrderDesk, clearing: SpotClearing) -> None:
+    def __init__(
+        self, floor: Floor, intake: Intake, desk: OrderDesk, clearing: SpotClearing
+    ) -> None:
         self._floor = floor
+        self._intake = intake
         self._desk = desk
         self._clearing = clearing
         desk.listeners.append(self._on_order)
@@ -67,10 +71,10 @@ class ListDesk:
         ]
         self._check(listing, side, *legs)
         for leg in legs:
-            self._desk.check(account, listing, leg)
-        orders = [self._desk.draft(account, listing, leg) for leg in legs]
+            self._intake.check(account, listing, leg)
+        orders = [self._intake.draft(account, listing, leg) for leg in legs]
         for order in orders:
-            self._desk.check_immediate(listing, order)
+            self._intake.check_immediate(listing, order)
         list_id = floor.next_list_id()
         order_list = OrderList(
             order_list_id=list_id,

@@ -24,8 +24,9 @@ from apps.exchange.core.venue.actions import (
 from apps.exchange.core.venue.algos import AlgoDesk
 from apps.exchange.core.venue.bars import BarWalker, mark_weight
 from apps.exchange.core.venue.book import reaches
-from apps.exchange.core.venue.desk import OrderDesk, triggers
+from apps.exchange.core.venue.desk import OrderDesk
 from apps.exchange.core.venue.floor import FUNDING_INTERVAL, NEVER, Floor, Listing
+from apps.exchange.core.venue.intake import triggers
 from apps.exchange.core.venue.liquidation import RiskEngine
 from apps.exchange.core.venue.outbound import MarkMoved
 from apps.exchange.core.venue.types import ExpiryReason, TimeInForce, VenueOrderStatus
