@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.02  # the longest sleep: streams are flushed at least this often
 SLICE_S = 0.01  # the longest stretch of feed work before clients get their turn
-ADVANCE_MS = 250  # market time between two looks at the venue's timers
+ADVANCE_S = 0.1  # between two looks at the venue's timers, which feed and requests look at too
 
 Feed = Iterator[tuple[Millis, Action]]
 
@@ -33,7 +33,7 @@ class Driver:
         origin = host.clock.origin
         first = self._next[0] if self._next else None
         host.feed = FeedPosition(origin, end, min(origin, first or origin), first)
-        self._advanced: Millis = 0
+        self._advanced = 0.0
 
     async def run(self) -> None:
         """Play until cancelled; when the feed ends the market idles and the venue keeps serving."""
@@ -66,10 +66,10 @@ class Driver:
         return False
 
     def _advance(self) -> None:
-        now = self._host.now()
-        if now - self._advanced >= ADVANCE_MS:
+        now = time.monotonic()
+        if now - self._advanced >= ADVANCE_S:
             self._advanced = now
-            self._host.venue.advance(now)
+            self._host.venue.advance(self._host.now())
 
     def _pause_s(self) -> float:
         if self._next is None:

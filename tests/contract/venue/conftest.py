@@ -1,6 +1,7 @@
 """A paper venue in this process, and unmodified ccxt clients pointed at it by URL alone."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from itertools import count
@@ -147,10 +148,11 @@ def spot_options(server: VenueServer) -> dict[str, Any]:
 
 @pytest.fixture
 def market() -> Iterator[PaperMarket]:
-    with make_server() as server:
-        paper = PaperMarket(server)
-        wait_until(lambda: server.host.feed.next_at is None)
-        yield paper
+    server = make_server().start()
+    wait_until(lambda: server.host.feed.next_at is None)
+    yield PaperMarket(server)
+    # Nobody waits for a clean stop three hundred times; the command's test does once.
+    threading.Thread(target=server.stop).start()
 
 
 @pytest.fixture

@@ -216,16 +216,16 @@ async def test_closed_bars_are_never_skipped_at_speed(market: PaperMarket) -> No
             origin + i * 15_000,
             StepPrice(Market.USDM, "BTCUSDT", START_PX["BTCUSDT"] + i % 7, D(5), D(9)),
         )
-        for i in range(4 * 40)
+        for i in range(4 * 22)
     ]
-    with make_server(steps, speed=600, origin=origin, history=False) as server:
+    with make_server(steps, speed=1_200, origin=origin, history=False) as server:
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(f"{server.ws_url}/market/ws/btcusdt@kline_1m") as ws,
         ):
             closed: list[int] = []
             async with asyncio.timeout(10):
-                while not closed or closed[-1] < origin + 38 * MINUTE:
+                while not closed or closed[-1] < origin + 20 * MINUTE:
                     event = json.loads((await ws.receive()).data)
                     if event["k"]["x"]:
                         closed.append(event["k"]["t"])

@@ -1,0 +1,134 @@
+"""``manage.py venue``: what it prints, how it stops, and how it refuses bad input."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import requests
+
+from apps.exchange.venue_shell.build import VenueOptions, build_server
+from apps.exchange.venue_shell.server import VenueServer
+from chimera.errors import InvalidInput
+from chimera.instruments import Market
+
+ROOT = Path(__file__).resolve().parents[3]
+KLINES = "um-BTCUSDT-1m-2025-05..2025-06.parquet"
+
+
+def launch(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "venue", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_command_prints_one_line_serves_and_stops_cleanly(stop: signal.Signals) -> None:
+    process = launch("--port", "0", "--seed", "5", "--wallet", "1234.5")
+    assert process.stdout is not None
+    card = json.loads(process.stdout.readline())
+    served = requests.get(f"{card['rest']}/venue/status", timeout=5).json()
+    process.send_signal(stop)
+    rest, errors = process.communicate(timeout=15)
+
+    assert set(card) == {"rest", "ws", "key", "secret", "clock"}
+    assert set(card["clock"]) == {"origin", "speed", "anchor_ns", "now"}
+    assert served["symbols"]["um"] == ["BTCUSDT", "ETHUSDT"]
+    assert (process.returncode, rest) == (0, "")
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--data", "/nowhere/um-BTCUSDT-1m-x.parquet"), "um-BTCUSDT-1m-x.parquet"),
+        (("--port", "70000"), "70000"),
+    ],
+)
+def test_command_bad_input_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...], named: str
+) -> None:
+    process = launch("--port", "0", *arguments)
+    output, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, output) == (2, "")
+    assert named in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"speed": 0}, "--speed"),
+        ({"wallet": Decimal(-1)}, "--wallet"),
+        ({"symbols": ("NOPEUSDT",)}, "NOPEUSDT"),
+        ({"data": (Path("tests"),)}, "--data"),
+        ({"data": (Path("README.md"),)}, "README.md"),
+    ],
+)
+def test_build_bad_option_names_it(options: dict[str, object], named: str) -> None:
+    with pytest.raises(InvalidInput, match=named):
+        build_server(VenueOptions(**options))  # type: ignore[arg-type]
+
+
+def test_build_port_in_use_is_refused_by_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidInput, match=f"--port {port}"):
+            build_server(VenueOptions(port=port))
+
+
+def test_build_truncated_file_names_the_file(data_dir: Path, tmp_path: Path) -> None:
+    whole = (data_dir / "klines" / KLINES).read_bytes()
+    (tmp_path / KLINES).write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(InvalidInput, match="um-BTCUSDT-1m"):
+        build_server(VenueOptions(data=(tmp_path / KLINES,)))
+
+
+def test_build_from_klines_finds_funding_and_mark_beside_them(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    for folder in ("klines", "funding", "mark"):
+        (tmp_path / folder).mkdir()
+        for path in (data_dir / folder).glob("um-BTCUSDT-*2025*"):
+            shutil.copy(path, tmp_path / folder)
+
+    with build_server(VenueOptions(data=(tmp_path / "klines" / KLINES,), speed=28_800)) as server:
+        until_funded(server)
+        rates = requests.get(f"{server.rest_url}/fapi/v1/fundingRate", timeout=5).json()
+        bars = requests.get(
+            f"{server.rest_url}/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=1500", timeout=5
+        ).json()
+
+    assert rates[0]["symbol"] == "BTCUSDT"
+    assert rates[0]["fundingTime"] % 28_800_000 == 0
+    assert len(bars) == 1_500
+    assert bars[0][0] < server.host.feed.start
+
+
+def until_funded(server: VenueServer) -> None:
+    from tests.contract.venue.conftest import wait_until
+
+    wait_until(lambda: bool(server.host.venue.funding_history("BTCUSDT")), timeout_s=20)
+
+
+def test_build_same_seed_gives_the_same_market_and_key() -> None:
+    cards, books = [], []
+    for _ in range(2):
+        with build_server(VenueOptions(seed=11, start=1_700_000_000_000, speed=0.001)) as server:
+            cards.append((server.card()["key"], server.card()["secret"]))
+            books.append(server.call(lambda host: host.venue.depth(Market.USDM, "BTCUSDT", 20)))
+
+    assert cards[0] == cards[1]
+    assert books[0] == books[1]
+    assert build_server(VenueOptions(seed=12)).card()["key"] != cards[0][0]
