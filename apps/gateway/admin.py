@@ -43,5 +43,10 @@ def may_view_roles(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("auth.view_group"))
 
 
+def may_view_releases(request: HttpRequest) -> bool:
+    """Tell the sidebar whether to show releases."""
+    return bool(request.user.has_perm("config.view_release"))
+
+
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and getattr(request.user, "is_superuser", False))

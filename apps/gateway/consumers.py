@@ -37,7 +37,9 @@ log = structlog.get_logger(__name__)
 class OverviewConsumer(AsyncWebsocketConsumer):
     """One page's view of the streams. Everything of the chosen symbol; positions of all."""
 
-    channel_layer_alias = None  # the streams are the source: nothing is sent from process to process
+    channel_layer_alias = (
+        None  # the streams are the source: nothing is sent from process to process
+    )
 
     async def connect(self) -> None:
         self._task: asyncio.Task[None] | None = None

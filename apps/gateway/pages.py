@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -33,6 +34,7 @@ from chimera.events.decisions import Action
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
+FILTER_LABELS = {"action": _("Action"), "state": _("State"), "purpose": _("For"), "side": _("Side")}
 Page = Callable[..., HttpResponse]
 
 
@@ -132,7 +134,10 @@ def _list_context(
     return {
         "symbols": overview_symbols(),
         "chosen": asked.equal,
-        "filters": [(name, values, asked.equal.get(name)) for name, values in filters.items()],
+        "filters": [
+            (name, FILTER_LABELS[name], values, asked.equal.get(name))
+            for name, values in filters.items()
+        ],
         "is_filtered": any(asked.equal.values()),
     }
 

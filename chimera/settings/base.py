@@ -176,10 +176,21 @@ UNFOLD = {
             {
                 "title": _("Desk"),
                 "items": [
-                    {"title": _("Overview"), "icon": "monitoring", "link": "/"},
+                    {
+                        "title": _("Overview"),
+                        "icon": "monitoring",
+                        "link": "/",
+                        "active": lambda request: request.path == "/",
+                    },
                     {"title": _("Decisions"), "icon": "rule", "link": "/decisions"},
                     {"title": _("Orders"), "icon": "receipt_long", "link": "/orders"},
                     {"title": _("Positions"), "icon": "donut_small", "link": "/positions"},
+                    {
+                        "title": _("Releases"),
+                        "icon": "deployed_code_history",
+                        "link": reverse_lazy("admin:config_release_changelist"),
+                        "permission": "apps.gateway.admin.may_view_releases",
+                    },
                 ],
             },
             {
