@@ -143,7 +143,6 @@ class UsdmClearing:
         qty: Decimal,
         is_maker: bool,
         trade_id: int,
-        fee_rate: Decimal | None = None,
     ) -> Fill:
         """Fold a fill into the position.
 
@@ -151,23 +150,28 @@ class UsdmClearing:
            the isolated wallet gives back its share.
         2. The rest opens: the entry price is the unrounded average, and an isolated position takes its
            initial margin from the cross wallet.
-        3. The fee is charged on the whole notional.
+        3. The fee is charged on the whole notional. A liquidation pays the clearance fee instead, as
+           far as the margin it frees goes: nobody loses more than was at stake.
         """
         floor = self._floor
-        rate = floor.fees.rate(Market.USDM, maker=is_maker) if fee_rate is None else fee_rate
-        fee = usdt(price * qty * rate)
         position = account.position(order.symbol, order.position_side)
         closing = min(abs(position.qty), qty) if position.sign == -order.side.sign else ZERO
-        realized = ZERO
+        realized = usdt((price - position.entry_price) * closing * position.sign)
+        rate = floor.fees.rate(Market.USDM, maker=is_maker)
+        kind = IncomeKind.COMMISSION
+        fee = usdt(price * qty * rate)
+        if order.is_liquidation:
+            kind = IncomeKind.INSURANCE_CLEAR
+            left = max(self._at_stake(account, position, closing) + realized, ZERO)
+            fee = min(usdt(price * qty * listing.instrument.liquidation_fee), left)
         if closing:
-            realized = usdt((price - position.entry_price) * closing * position.sign)
             self._close(account, position, closing, realized, trade_id)
         floor.post(
             account,
             Market.USDM,
             SETTLEMENT_ASSET,
             -fee,
-            IncomeKind.COMMISSION,
+            kind,
             symbol=order.symbol,
             trade_id=trade_id,
         )
@@ -220,6 +224,12 @@ class UsdmClearing:
             )
         )
 
+    def _at_stake(self, account: Account, position: Position, closing: Decimal) -> Decimal:
+        """Return the money that stands behind `closing` of a position."""
+        if account.is_isolated(position.symbol):
+            return _share(position, closing)
+        return account.cross_wallet
+
     def _close(
         self,
         account: Account,
@@ -228,11 +238,10 @@ class UsdmClearing:
         realized: Decimal,
         trade_id: int,
     ) -> None:
-        released = usdt(position.isolated_wallet * qty / abs(position.qty))
+        released = _share(position, qty)
         position.qty -= qty * position.sign
         position.realized_pnl += realized
         if not position.qty:
-            released = position.isolated_wallet
             position.entry_price = position.fees_since_flat = ZERO
         position.isolated_wallet -= released
         account.cross_wallet += released
@@ -284,3 +293,10 @@ def closes(side: Side, position_side: PositionSide) -> bool:
         (Side.SELL, PositionSide.LONG),
         (Side.BUY, PositionSide.SHORT),
     )
+
+
+def _share(position: Position, qty: Decimal) -> Decimal:
+    """Return the part of the isolated wallet that closing `qty` gives back; all of it at the end."""
+    if qty == abs(position.qty):
+        return position.isolated_wallet
+    return usdt(position.isolated_wallet * qty / abs(position.qty))

@@ -20,6 +20,7 @@ from apps.exchange.core.venue.types import (
     Execution,
     ExpiryReason,
     NewOrder,
+    Order,
     TimeInForce,
     VenueOrderStatus,
     VenueOrderType,
@@ -86,71 +87,38 @@ class RiskEngine:
         1. Its open orders, plain and conditional, are ended.
         2. A limit IOC at the bankruptcy price takes what the book offers.
         3. The insurance fund takes over the rest at that price.
-        4. The clearance fee comes out of what is left; the fund covers what is missing.
+
+        The clearance fee is part of the fills, see `UsdmClearing.settle`.
         """
         floor = self._floor
         listing = floor.listing(Market.USDM, position.symbol)
         self._end_orders(account, position.symbol)
-        isolated = account.is_isolated(position.symbol)
-        wallet = position.isolated_wallet if isolated else account.cross_wallet
-        before = account.wallet_balance
-        notional = abs(position.qty) * portfolio.mark_of(floor, position)
-        price = _limit_price(listing, position, wallet)
         request = NewOrder(
             symbol=position.symbol,
             side=Side.SELL if position.qty > 0 else Side.BUY,
             type=VenueOrderType.LIMIT,
             quantity=abs(position.qty),
-            price=price,
+            price=_limit_price(listing, account, position),
             time_in_force=TimeInForce.IOC,
             reduce_only=True,
             position_side=position.side,
         )
         order = self._intake.draft(account, listing, request)
         order.client_order_id = f"autoclose-{order.order_id}"
+        order.is_liquidation = order.is_working = True
         self._desk.register(account, listing, order)
-        order.is_working = True
         self._desk.take(listing, order)
         if order.status.is_open:
-            self._take_over(account, listing, order.order_id, price)
-        left = wallet + account.wallet_balance - before
-        others = any(
-            p.qty and not account.is_isolated(p.symbol) for p in account.positions.values()
-        )
-        if left > 0:
-            fee = usdt(notional * listing.instrument.liquidation_fee)
-            self._clear(account, position, -min(fee, left))
-        elif isolated or not others:
-            self._clear(account, position, -left)
+            self._take_over(account, listing, order)
         floor.emit(Liquidated(ts=floor.now, order=order.snapshot()))
 
-    def _take_over(self, account: Account, listing: Listing, order_id: int, price: Decimal) -> None:
-        order = account.open[Market.USDM, listing.symbol][order_id]
-        qty = order.remaining
+    def _take_over(self, account: Account, listing: Listing, order: Order) -> None:
+        price, qty = order.price, order.remaining
         trade_id = self._floor.print_trade(listing, price, qty, bought=order.side is Side.BUY)
         fill = self._clearing.settle(
-            account,
-            listing,
-            order,
-            price=price,
-            qty=qty,
-            is_maker=False,
-            trade_id=trade_id,
-            fee_rate=ZERO,
+            account, listing, order, price=price, qty=qty, is_maker=False, trade_id=trade_id
         )
         self._desk.book_fill(account, order, fill, Execution.CALCULATED)
-
-    def _clear(self, account: Account, position: Position, amount: Decimal) -> None:
-        if amount:
-            self._floor.post(
-                account,
-                Market.USDM,
-                SETTLEMENT_ASSET,
-                amount,
-                IncomeKind.INSURANCE_CLEAR,
-                symbol=position.symbol,
-            )
-            self._clearing.tell(account, "INSURANCE_CLEAR", position)
 
     def _end_orders(self, account: Account, symbol: str) -> None:
         for order in list(account.open[Market.USDM, symbol].values()):
@@ -212,10 +180,13 @@ class RiskEngine:
         )
 
 
-def _limit_price(listing: Listing, position: Position, wallet: Decimal) -> Decimal:
+def _limit_price(listing: Listing, account: Account, position: Position) -> Decimal:
     """Return the bankruptcy price on the tick, rounded so that the account loses no more than it has."""
+    isolated = account.is_isolated(position.symbol)
     price = margin.bankruptcy_price(
-        qty=position.qty, entry_price=position.entry_price, wallet=wallet
+        qty=position.qty,
+        entry_price=position.entry_price,
+        wallet=max(position.isolated_wallet if isolated else account.cross_wallet, ZERO),
     )
     tick = listing.instrument.filters.tick_size
     return max(quantize(price, tick, "ceiling" if position.qty > 0 else "floor"), tick)

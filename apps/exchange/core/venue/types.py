@@ -225,6 +225,7 @@ class Order:
     working_time: Millis = -1
     modify_count: int = 0
     algo_id: int | None = None
+    is_liquidation: bool = False
     fills: list[Fill] = field(default_factory=list)
 
     @property
