@@ -12,7 +12,7 @@ from chimera.errors import Unavailable
 from chimera.events import ACCOUNT, AccountReported, EquityMarked, QueryAccount, QueryFailed
 from chimera.events.base import Event
 from chimera.money import usdt
-from chimera.runtime.live import ExchangePort
+from chimera.runtime.contract import ExchangePort
 from chimera.store import Collection, Store
 
 from .protection import positions_newest

@@ -1,6 +1,6 @@
 """The contract between a core and the runtime: an event and the time come in, effects come out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -58,4 +58,16 @@ class Service(Protocol):
 
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         """Take in one event at `now` and return what is to happen, in order."""
+        ...
+
+
+class ExchangePort(Protocol):
+    """The connection to the exchange, in the live process that has it."""
+
+    async def run(self, sink: Callable[[Event], None]) -> None:
+        """Bring market data and reports to `sink` until cancelled."""
+        ...
+
+    async def execute(self, command: Command, sink: Callable[[Event], None]) -> None:
+        """Carry `command` out and bring every answer to `sink`; never raises for the venue's sake."""
         ...

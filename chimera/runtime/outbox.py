@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -31,6 +32,7 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0)
 BATCH_MAX = 500
 
 Trouble = Callable[[str, str | None], None]  # source, and what is wrong or None when it is over
+Result = TypeVar("Result")
 Done = Callable[[], Awaitable[None]]
 
 
@@ -75,7 +77,7 @@ class Outbox:
         self._idle.clear()
         self._record_wanted.set()
 
-    async def in_store_thread(self, call: Callable[[], object]) -> object:
+    async def in_store_thread(self, call: Callable[[], Result]) -> Result:
         """Run `call` where the store's connection lives."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
@@ -107,7 +109,9 @@ class Outbox:
             await self._record([self._to_record.popleft() for _ in range(len(self._to_record))])
         if self._to_publish:
             await self._publish([self._to_publish.popleft() for _ in range(len(self._to_publish))])
-        self._thread.shutdown(wait=True)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _record(self, batches: Sequence[Batch]) -> None:
         writes = [

@@ -17,7 +17,8 @@ from chimera.clock import INTERVALS, Clock
 from chimera.errors import ChimeraError, Unavailable
 from chimera.events import BundleActivated
 from chimera.locks import open_leases
-from chimera.runtime.live import ExchangePort, LiveRuntime
+from chimera.runtime.contract import ExchangePort
+from chimera.runtime.live import LiveRuntime
 from chimera.runtime.topology import LIVE_SERVICES, streams_to_read
 from chimera.runtime.worker import WorkerContext, build_services, check_services
 from chimera.store import open_store
@@ -95,7 +96,7 @@ async def _run(names: tuple[str, ...]) -> None:
             await exchange.close()
         await leases.close()
         await bus.close()
-    log.info("worker stopped", services=names, events=runtime.handled)
+    log.info("worker stopped", services=names)
 
 
 async def _active_bundle(stopping: asyncio.Event) -> BundleActivated | None:
