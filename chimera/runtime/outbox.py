@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import structlog
@@ -90,9 +91,7 @@ class Outbox:
             await self._record_wanted.wait()
             self._record_wanted.clear()
             while self._to_record:
-                count = min(len(self._to_record), BATCH_MAX)
-                batches = [self._to_record.popleft() for _ in range(count)]
-                await self._record(batches)
+                await self._record(list(islice(self._to_record, BATCH_MAX)))
             self._idle.set()
 
     async def publish_forever(self) -> None:
@@ -100,15 +99,14 @@ class Outbox:
             await self._publish_wanted.wait()
             self._publish_wanted.clear()
             while self._to_publish:
-                count = min(len(self._to_publish), BATCH_MAX)
-                await self._publish([self._to_publish.popleft() for _ in range(count)])
+                await self._publish(list(islice(self._to_publish, BATCH_MAX)))
 
     async def drain(self) -> None:
         """Record and publish what is left, once, when the runtime stops."""
         if self._to_record:
-            await self._record([self._to_record.popleft() for _ in range(len(self._to_record))])
+            await self._record(list(self._to_record))
         if self._to_publish:
-            await self._publish([self._to_publish.popleft() for _ in range(len(self._to_publish))])
+            await self._publish(list(self._to_publish))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -124,8 +122,10 @@ class Outbox:
             await self._until_available(
                 "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))
             )
+        # From here on nothing waits: a batch leaves the queue and its asks leave together.
         now = time.monotonic()
         for batch in batches:
+            self._to_record.popleft()
             late = now - batch.taken_at > STALE_AFTER_S
             for effect in batch.effects:
                 if type(effect) is Ask:
@@ -151,6 +151,7 @@ class Outbox:
         if messages:
             await self._until_available("runtime:bus", lambda: self._bus.publish(messages))
         for _, done in waiting:
+            self._to_publish.popleft()
             if done is not None:
                 await done()
 

@@ -259,7 +259,13 @@ class Session:
         """A core raised: nothing of this event is carried out, and the cores are built anew."""
         event = given.event
         attempts = self._failures[event.id] = self._failures.get(event.id, 0) + 1
-        log.error("a core failed", attempt=attempts, exc_info=error.__cause__, **error.details)
+        log.error(
+            "a core failed",
+            service=error.details["service"],
+            event_id=event.id,
+            attempt=attempts,
+            exc_info=error.__cause__,
+        )
         self._dispatcher = None
         if attempts < ATTEMPTS_PER_EVENT:
             self._backlog.appendleft(given)
