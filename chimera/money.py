@@ -1,6 +1,7 @@
 """Exact arithmetic for prices, quantities and money. Every rounding names its mode and increment."""
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from math import inf
 from typing import Literal
 
 ZERO = Decimal(0)
@@ -26,6 +27,11 @@ def decimal_of(value: float) -> Decimal:
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{value} is not a price, quantity or amount")
     return Decimal(repr(value))
+
+
+def is_price(value: float) -> bool:
+    """Tell whether `value` can be a price: neither NaN, infinite nor zero."""
+    return 0.0 < value < inf
 
 
 def quantize(value: Decimal, increment: Decimal, rounding: Rounding) -> Decimal:

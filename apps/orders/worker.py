@@ -5,9 +5,10 @@ import msgspec
 from apps.orders.core.book import SymbolBook
 from apps.orders.core.deadlines import Deadlines
 from apps.orders.core.service import Router
-from chimera.events.orders import OrderRecord, OrderState
-from chimera.runtime.restore import recorded_position
+from chimera.events.orders import OrderFilled, OrderRecord
+from chimera.runtime.restore import living_orders, recorded_equity, recorded_position
 from chimera.runtime.worker import WorkerContext
+from chimera.seen import SeenIds
 from chimera.store.interface import Store
 
 ENDED_KEPT = 500  # recently ended orders to recognise late fills and repeated intents by
@@ -17,22 +18,17 @@ def build(context: WorkerContext) -> Router:
     router = Router(Deadlines.stretched(speed=context.speed, interval=context.interval_ms))
     orders = _orders(context.store)
     symbols = sorted({*context.symbols, *(order.symbol for order in orders)})
-    router.restore(orders, [_book(context.store, symbol) for symbol in symbols])
+    router.restore(
+        orders=orders,
+        positions=[_book(context.store, symbol) for symbol in symbols],
+        marked=recorded_equity(context.store),
+    )
     return router
 
 
 def _orders(store: Store) -> list[OrderRecord]:
     """Return all living orders and the newest of the ended, oldest first."""
-    found: dict[str, OrderRecord] = {}
-    for state in OrderState:
-        if not state.is_terminal:
-            cursor = None
-            while True:
-                page = store.query("orders", equal={"state": state.value}, cursor=cursor)
-                found |= {d.key: msgspec.convert(d.body, OrderRecord) for d in page.documents}
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
+    found = {order.client_order_id: order for order in living_orders(store)}
     newest = store.query("orders", order="desc", limit=ENDED_KEPT)
     found |= {d.key: msgspec.convert(d.body, OrderRecord) for d in newest.documents}
     return sorted(found.values(), key=lambda order: (order.ts, order.client_order_id))
@@ -41,8 +37,13 @@ def _orders(store: Store) -> list[OrderRecord]:
 def _book(store: Store, symbol: str) -> SymbolBook:
     book = SymbolBook(symbol)
     position = recorded_position(store, symbol)
+    book.counted = SeenIds(sorted(position.counted))
     if position.snapshot is not None:
         book.qty, book.entry_px = position.snapshot.qty, position.snapshot.entry_px
-    for fill in position.uncounted:
-        book.fold(fill)
+    for fact in position.uncounted:
+        if isinstance(fact, OrderFilled):
+            book.fold(fact)
+        else:
+            book.adopt(fact)
+    book.adopted_at = position.adopted_at
     return book

@@ -4,8 +4,9 @@ import msgspec
 
 from apps.positions.core.ledger import PositionLedger
 from apps.positions.core.service import OPENING, Positions
-from chimera.events import ACCOUNT, AccountReported, EquityMarked, OrderFilled
-from chimera.runtime.restore import recorded_funding, recorded_position
+from chimera.clock import Millis
+from chimera.events import AccountReported, PositionChanged
+from chimera.runtime.restore import Fact, recorded_equity, recorded_funding, recorded_position
 from chimera.runtime.worker import WorkerContext
 from chimera.store.interface import Store
 
@@ -15,33 +16,37 @@ def build(context: WorkerContext) -> Positions:
     positions = Positions()
     opening = store.get("positions_snapshots", OPENING)
     ledgers: dict[str, PositionLedger] = {}
-    seen: set[str] = set()
-    uncounted: list[OrderFilled] = []
+    adopted_at: dict[str, Millis] = {}
+    seen: list[str] = []
+    uncounted: list[Fact] = []
     for symbol in _symbols(store, context):
         recorded = recorded_position(store, symbol)
-        seen |= recorded.counted | recorded_funding(store, symbol)
+        seen += sorted(recorded.counted | recorded_funding(store, symbol))
         uncounted += recorded.uncounted
+        adopted_at[symbol] = recorded.adopted_at
         if recorded.snapshot is not None:
-            s = recorded.snapshot
-            ledgers[symbol] = PositionLedger(
-                sequence=s.sequence,
-                qty=s.qty,
-                entry_px=s.entry_px,
-                opened_at=s.opened_at,
-                realised_pnl=s.realised_pnl,
-                fees=s.fees,
-                funding=s.funding,
-            )
+            ledgers[symbol] = _ledger(recorded.snapshot)
     positions.restore(
-        opening_usdt=msgspec.convert(opening.body, AccountReported).wallet_usdt
-        if opening is not None
-        else None,
+        opening=msgspec.convert(opening.body, AccountReported) if opening is not None else None,
         ledgers=ledgers,
+        adopted_at=adopted_at,
         seen=seen,
         uncounted=uncounted,
-        marked=_last_equity(store),
+        marked=recorded_equity(store),
     )
     return positions
+
+
+def _ledger(snapshot: PositionChanged) -> PositionLedger:
+    return PositionLedger(
+        sequence=snapshot.sequence,
+        qty=snapshot.qty,
+        entry_px=snapshot.entry_px,
+        opened_at=snapshot.opened_at,
+        realised_pnl=snapshot.realised_pnl,
+        fees=snapshot.fees,
+        funding=snapshot.funding,
+    )
 
 
 def _symbols(store: Store, context: WorkerContext) -> list[str]:
@@ -54,13 +59,3 @@ def _symbols(store: Store, context: WorkerContext) -> list[str]:
         cursor = page.next_cursor
         if cursor is None:
             return sorted(symbols)
-
-
-def _last_equity(store: Store) -> EquityMarked | None:
-    page = store.query(
-        "positions_snapshots",
-        equal={"symbol": ACCOUNT, "type": "account.equity.v1"},
-        order="desc",
-        limit=1,
-    )
-    return msgspec.convert(page.documents[0].body, EquityMarked) if page.documents else None

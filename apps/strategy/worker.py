@@ -1,8 +1,28 @@
-"""Wires the strategy into a runtime. What it knows of positions is told again when others start."""
+"""Wires the strategy into a runtime, restored from the record of positions, orders and decisions."""
+
+import msgspec
 
 from apps.strategy.core.service import Strategy
+from chimera.events import DecisionMade
+from chimera.runtime.restore import living_orders, recorded_position
 from chimera.runtime.worker import WorkerContext
+from chimera.store.interface import Store
 
 
 def build(context: WorkerContext) -> Strategy:
-    return Strategy()
+    store = context.store
+    strategy = Strategy()
+    snapshots = [recorded_position(store, symbol).snapshot for symbol in context.symbols]
+    strategy.restore(
+        positions=[snapshot for snapshot in snapshots if snapshot is not None],
+        orders=living_orders(store),
+        decisions=[
+            decision for symbol in context.symbols for decision in _last_decisions(store, symbol)
+        ],
+    )
+    return strategy
+
+
+def _last_decisions(store: Store, symbol: str) -> list[DecisionMade]:
+    page = store.query("decisions", equal={"symbol": symbol}, order="desc", limit=1)
+    return [msgspec.convert(document.body, DecisionMade) for document in page.documents]

@@ -49,6 +49,7 @@ from chimera.events.positions import (
     AccountReported,
     EquityMarked,
     FundingPaid,
+    PositionAdopted,
     PositionChanged,
     StopChanged,
     WalletChanged,
@@ -81,7 +82,7 @@ REPORTS = (
     WalletChanged,
     FundingPaid,
 )
-POSITION_EVENTS = (PositionChanged, StopChanged, OrderChanged, EquityMarked)
+POSITION_EVENTS = (PositionChanged, PositionAdopted, StopChanged, OrderChanged, EquityMarked)
 HEALTH_EVENTS = (
     ServiceReported,
     TradingHalted,
@@ -120,6 +121,7 @@ AnyEvent = (
     | QueryFailed
     | OrderChanged
     | PositionChanged
+    | PositionAdopted
     | StopChanged
     | FundingPaid
     | AccountReported

@@ -86,6 +86,19 @@ class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wal
     reason: str
 
 
+class PositionAdopted(Event, frozen=True, kw_only=True, gc=False, tag="position.adopted.v1"):
+    """The venue's word replaced ours: something happened to `symbol` that we were never told.
+
+    The router says so at the end of a reconciliation. Fills up to `ts_event` are part of it;
+    `wallet_usdt` is what the wallet then held. Also a `positions_snapshots` document.
+    """
+
+    symbol: str
+    qty: Decimal
+    entry_px: Decimal
+    wallet_usdt: Decimal
+
+
 class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equity.v1"):
     """Our own books at one moment: opening balance + realised - fees + funding, and unrealised."""
 

@@ -49,17 +49,16 @@ class Dispatcher:
             current = waiting.popleft()
             for service in self._consumers(current):
                 try:
-                    produced = service.handle(current, now)
+                    for effect in service.handle(current, now):
+                        effects.append(effect)
+                        if type(effect) is Publish:
+                            waiting.append(effect.event)
                 except Exception as error:
                     raise ServiceFailed(
                         f"{service.name} failed on {type(current).__name__} {current.id}: {error}",
                         service=service.name,
                         event=current.id,
                     ) from error
-                for effect in produced:
-                    effects.append(effect)
-                    if type(effect) is Publish:
-                        waiting.append(effect.event)
         return effects
 
     def _consumers(self, event: Event) -> tuple[Service, ...]:

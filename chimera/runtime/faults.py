@@ -1,6 +1,7 @@
 """What can go wrong between a core and the exchange, drawn from one seed so that it can be repeated."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from random import Random
 
 from chimera.clock import Millis
@@ -11,11 +12,13 @@ class FaultRates:
     """Probabilities of each fault, per message, and the longest delays in milliseconds."""
 
     ask_lost: float = 0.0  # the request never arrives
-    answer_lost: float = 0.0  # it arrives, and we are told nothing
+    answer_lost: float = 0.0  # it arrives, and its answer does not
     report_repeated: float = 0.0
+    stream_lost: float = 0.0  # the user stream breaks, and with it what it would have told
+    crash: float = 0.0  # while an event is handled
     ask_delay_max: Millis = 0
     report_delay_max: Millis = 0
-    crash: float = 0.0  # after an event was handled: before its effects, or after its records
+    stream_lost_max: Millis = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,29 @@ class AskFate:
     answered: bool
 
 
+class CrashMoment(Enum):
+    """How far a process gets with the effects of an event before it dies."""
+
+    BEFORE_RECORDS = auto()
+    BEFORE_ASKS = auto()
+    AFTER_ASKS = auto()
+
+
+_CRASH_MOMENTS = tuple(CrashMoment)
+
+
 class Faults:
     """Draws each message's fate. With the default rates nothing ever goes wrong."""
 
     def __init__(self, rates: FaultRates, seed: int) -> None:
         self.rates = rates
-        self._random = Random(seed)
         self.healthy = rates == FaultRates()
+        self._random = Random(seed)
+
+    def end(self) -> None:
+        """Let nothing go wrong from now on."""
+        self.rates = FaultRates()
+        self.healthy = True
 
     def ask(self) -> AskFate:
         lost = self._happens(self.rates.ask_lost)
@@ -45,8 +64,16 @@ class Faults:
             return first, first + self._delay(self.rates.report_delay_max)
         return (first,)
 
-    def crashes(self) -> bool:
-        return self._happens(self.rates.crash)
+    def stream_lost_for(self) -> Millis:
+        """Return for how long the stream breaks at this message; 0 if it does not."""
+        if not self._happens(self.rates.stream_lost):
+            return 0
+        return self._random.randint(1, self.rates.stream_lost_max)
+
+    def crash(self) -> CrashMoment | None:
+        if not self._happens(self.rates.crash):
+            return None
+        return self._random.choice(_CRASH_MOMENTS)
 
     def even(self) -> bool:
         """Toss a fair coin."""

@@ -18,6 +18,11 @@ class Timers:
         self._due[wake.service, wake.timer] = (wake.at, self._count)
         heapq.heappush(self._heap, (wake.at, self._count, wake.service, wake.timer))
 
+    def clear(self) -> None:
+        """Forget all timers; their count goes on, so that no two ever have the same id."""
+        self._heap.clear()
+        self._due.clear()
+
     def next_due(self) -> Millis | None:
         """Return when the next timer fires, or None."""
         self._drop_moved()

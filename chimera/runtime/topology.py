@@ -14,7 +14,10 @@ FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "signals:new": (frozenset({"strategy"}), frozenset({"orders"})),
     "ord:cmd:{}": (frozenset({"orders"}), frozenset({"exchange"})),
     "ord:result:{}": (frozenset({"exchange"}), frozenset({"orders", "positions"})),
-    "pos:events": (frozenset({"orders", "positions"}), frozenset({"strategy", "orders"})),
+    "pos:events": (
+        frozenset({"orders", "positions"}),
+        frozenset({"strategy", "orders", "positions"}),
+    ),
     "cfg:events": (
         frozenset({"config"}),
         frozenset({"features", "strategy", "orders", "exchange"}),

@@ -4,16 +4,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from chimera.clock import Millis
+from chimera.events import PositionAdopted
 from chimera.events.orders import OrderFilled, OrderRecord, Purpose
 from chimera.instruments import Instrument, Side
-from chimera.money import ZERO, decimal_of
+from chimera.money import ZERO, decimal_of, is_price
+from chimera.seen import SeenIds
+
+UNREAD = "unread"
 
 
 @dataclass(slots=True)
 class SymbolBook:
     symbol: str
     instrument: Instrument | None = None
-    margin_problem: str | None = "unread"
+    margin_problem: str | None = UNREAD
     bid_px: float | None = None
     ask_px: float | None = None
     quote_ts: Millis = 0
@@ -23,14 +27,16 @@ class SymbolBook:
     mark_ts: Millis = 0
     qty: Decimal = ZERO  # signed, folded from fills
     entry_px: Decimal = ZERO
+    counted: SeenIds = field(default_factory=SeenIds)  # fills that `qty` is made of
+    adopted_at: Millis = 0  # fills up to then are part of what the venue told us
+    open_fills: list[str] = field(default_factory=list)  # fills that built the present position
     stop_distance: float | None = None
-    stop_attempts: int = 0  # since the position was last protected
+    stop_refusals: int = 0  # in a row
     stop_number: int = 0  # ever, so that ids never repeat
+    closes: int = 0  # how often the guardian closed at market, so that ids never repeat
+    close_again_at: Millis = 0
     unprotected_since: Millis | None = None
     last_protection: tuple[Decimal, Decimal, Millis | None] = (ZERO, ZERO, None)
-    closes: int = 0  # how often the guardian closed at market, so that ids never repeat
-    open_fills: list[str] = field(default_factory=list)  # fills that built the present position
-    foreign_trades: set[str] = field(default_factory=set)
     orders: dict[str, OrderRecord] = field(default_factory=dict)  # not yet terminal, by client id
 
     @property
@@ -39,6 +45,18 @@ class SymbolBook:
 
     def working(self, purpose: Purpose) -> list[OrderRecord]:
         return [order for order in self.orders.values() if order.purpose is purpose]
+
+    def take_quote(self, bid_px: float, ask_px: float, ts: Millis) -> None:
+        if is_price(bid_px) and is_price(ask_px) and ts >= self.quote_ts:
+            self.bid_px, self.ask_px, self.quote_ts = bid_px, ask_px, ts
+
+    def take_mark(self, px: float, ts: Millis) -> None:
+        if is_price(px) and ts >= self.mark_ts:
+            self.mark_px, self.mark_ts = px, ts
+
+    def take_last(self, px: float, ts: Millis) -> None:
+        if is_price(px) and ts >= self.last_ts:
+            self.last_px, self.last_ts = px, ts
 
     def taker_px(self, side: Side, now: Millis, max_age: Millis) -> Decimal | None:
         """Return what a taker on `side` would pay now: the quote while fresh, else the last price."""
@@ -55,18 +73,28 @@ class SymbolBook:
             return decimal_of(self.last_px), self.last_ts
         return None, 0
 
-    def fold(self, fill: OrderFilled) -> None:
-        """Add a fill to the position; the entry price is the average of what is still held."""
+    def fold(self, fill: OrderFilled) -> bool:
+        """Add a fill to the position once; the entry price is the average of what is still held."""
+        if fill.ts_event <= self.adopted_at or not self.counted.first_time(fill.id):
+            return False
         signed = fill.last_qty * fill.side.sign
         before, after = self.qty, self.qty + signed
-        if before * after <= 0:
-            self.open_fills.clear()
-        if abs(after) > abs(before) or before * after < 0:
-            self.open_fills.append(fill.id)
-        if before == 0 or before * after < 0:  # opened, or turned over
+        opened = before == 0 or before * after < 0  # or turned over
+        if opened:
             self.entry_px = fill.last_px
         elif abs(after) > abs(before):
             self.entry_px = (before * self.entry_px + signed * fill.last_px) / after
         elif after == 0:
             self.entry_px = ZERO
+        if opened or after == 0:
+            self.open_fills.clear()
+        if abs(after) > abs(before) or opened:
+            self.open_fills.append(fill.id)
         self.qty = after
+        return True
+
+    def adopt(self, adopted: PositionAdopted) -> None:
+        """Take the venue's word for the position."""
+        self.qty, self.entry_px = adopted.qty, adopted.entry_px
+        self.adopted_at = adopted.ts_event
+        self.open_fills.clear()

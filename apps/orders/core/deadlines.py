@@ -17,8 +17,10 @@ class Deadlines:
     )  # how long an order may stay invisible: recvWindow plus backend timeout
     query_stop: Millis = 3 * SECOND
     close_unprotected: Millis = 5 * SECOND
+    close_again: Millis = 1 * SECOND
     price_age: Millis = 3 * SECOND
     account_again: Millis = 1 * SECOND
+    prepare_again: Millis = 30 * SECOND
 
     @classmethod
     def for_bars(cls, interval: Millis = MINUTE) -> "Deadlines":
@@ -40,6 +42,8 @@ class Deadlines:
             settle=int(d.settle * speed),
             query_stop=int(d.query_stop * speed),
             close_unprotected=int(d.close_unprotected * speed),
+            close_again=int(d.close_again * speed),
             price_age=max(int(d.price_age * speed), 2 * interval if speed > 1 else 0),
             account_again=int(d.account_again * speed),
+            prepare_again=int(d.prepare_again * speed),
         )

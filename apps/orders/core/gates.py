@@ -17,6 +17,8 @@ from chimera.money import decimal_of
 
 from .sizing import EntryPlan
 
+_MARGIN_SLACK = Decimal("1.025")  # for the price moving between sizing and filling
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryContext:
@@ -24,9 +26,7 @@ class EntryContext:
 
     risk: RiskLimits
     instrument: Instrument
-    margin_problem: (
-        str | None
-    )  # what the venue's margin settings lack; "unread" before they were read
+    margin_problem: str | None  # what the venue's settings lack; "unread" before they were read
     halted_by: tuple[str, ...]
     intent_generation: int
     live_generation: int
@@ -69,10 +69,16 @@ def review_entry(plan: EntryPlan, context: EntryContext) -> RiskApproved | RiskR
 
 
 def review_exit(
-    qty: Decimal, position_qty: Decimal, instrument: Instrument
+    qty: Decimal, position_qty: Decimal, instrument: Instrument | None
 ) -> tuple[GateCheck, ...]:
-    """Ask the few gates an exit meets: sendable, and never more than is held."""
-    problem = instrument.qty_violation(qty, market=True)
+    """Ask the few gates an exit meets: sendable, and never more than is held.
+
+    Where the filters are unknown, what could be bought is taken to be sellable.
+    """
+    if instrument is not None:
+        problem = instrument.qty_violation(qty, market=True)
+    else:
+        problem = None if qty > 0 else "nothing is held"
     return (
         _check("filters", problem is None, problem or "conforms", "venue filters"),
         _check("reduce_only", qty <= abs(position_qty), qty, f"<= {abs(position_qty)}"),
@@ -110,10 +116,18 @@ def order_value(plan: EntryPlan, c: EntryContext) -> GateCheck:
     return _check("order_notional_usdt", passed, plan.notional, f"<= {limit}")
 
 
+def order_qty(plan: EntryPlan, c: EntryContext) -> GateCheck:
+    """[C05] The largest quantity, by the mark price: a second opinion on what the order is worth."""
+    if c.mark_px is None:
+        return _check("order_qty", False, "mark price unknown", "known")
+    limit = decimal_of(c.risk.margin_usdt) * c.risk.leverage * _MARGIN_SLACK / c.mark_px
+    return _check("order_qty", Decimal(0) < plan.qty <= limit, plan.qty, f"<= {limit:.8f}")
+
+
 def margin_used(plan: EntryPlan, c: EntryContext) -> GateCheck:
     """[C06] Margin of one position, USDT, with 2.5 % for the price moving meanwhile."""
     margin = plan.notional / c.risk.leverage
-    limit = decimal_of(c.risk.margin_usdt) * Decimal("1.025")
+    limit = decimal_of(c.risk.margin_usdt) * _MARGIN_SLACK
     return _check("margin_usdt", margin <= limit, margin, f"<= {limit}")
 
 
@@ -189,6 +203,7 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
     data_age,
     price_collar,
     order_value,
+    order_qty,
     margin_used,
     one_position,
     concurrency,

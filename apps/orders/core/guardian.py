@@ -3,7 +3,8 @@
 1. Flat: stops that rest are cancelled.
 2. An acknowledged stop covers the whole position: older ones are cancelled. New before old, always.
 3. A stop is on its way or in doubt: wait; its answer comes back here. Never a second one meanwhile.
-4. No stop: place one. What the venue refuses again and again ends in closing at market.
+4. The venue refused the last stop and an exit is under way: wait for the exit.
+5. No stop: place one. What the venue refuses again and again ends in closing at market.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from chimera.events.orders import OrderRecord, OrderState, Purpose
 
 from .book import SymbolBook
 
-MAX_STOP_ATTEMPTS = 3
+MAX_STOP_REFUSALS = 3
 WOULD_TRIGGER = "-2021"  # the venue's code: the price is already beyond the stop
 
-_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+IN_DOUBT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ Move = PlaceStop | CancelStop | CloseNow
 def guard(book: SymbolBook) -> list[Move]:
     """Return what is to be done for the position in `book`; nothing when all is well or under way."""
     stops = book.working(Purpose.STOP)
-    acknowledged = [stop for stop in stops if stop.state in _ACKNOWLEDGED]
+    acknowledged = [stop for stop in stops if stop.state in ACKNOWLEDGED]
     if book.qty == 0:
         return [CancelStop(stop) for stop in acknowledged]
 
@@ -48,10 +50,12 @@ def guard(book: SymbolBook) -> list[Move]:
     if covering:
         newest = covering[-1]
         return [CancelStop(stop) for stop in acknowledged if stop is not newest]
-    if any(stop.state in (OrderState.SUBMITTED, OrderState.UNKNOWN) for stop in stops):
+    if any(stop.state in IN_DOUBT for stop in stops):
         return []
-    if book.stop_attempts >= MAX_STOP_ATTEMPTS:
-        return [CloseNow(f"no stop after {book.stop_attempts} attempts")]
+    if book.stop_refusals and book.working(Purpose.EXIT):
+        return []
+    if book.stop_refusals >= MAX_STOP_REFUSALS:
+        return [CloseNow(f"no stop after {book.stop_refusals} attempts")]
     return [PlaceStop(abs(book.qty))]
 
 
@@ -65,6 +69,6 @@ def acknowledged_qty(book: SymbolBook) -> Decimal:
     quantities = [
         stop.leaves_qty
         for stop in book.working(Purpose.STOP)
-        if stop.state in _ACKNOWLEDGED and stop.side is book.position_side.opposite
+        if stop.state in ACKNOWLEDGED and stop.side is book.position_side.opposite
     ]
     return min(max(quantities, default=Decimal(0)), abs(book.qty))

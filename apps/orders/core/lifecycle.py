@@ -34,6 +34,8 @@ from .table import Happening, advance, apply_fill
 
 SERVICE = "orders"
 ENDED_KEPT = 2_000  # ended orders remembered for fills and reports that come late
+DUPLICATE_ID = "-4116"  # the venue's code: there is an order under this id
+PATIENT_AFTER = 20  # questions about one order, after which they become rare
 
 _STATUS_MEANS = {
     OrderState.OPEN: Happening.ACCEPT,
@@ -41,7 +43,7 @@ _STATUS_MEANS = {
     OrderState.CANCELED: Happening.CANCEL,
     OrderState.EXPIRED: Happening.EXPIRE,
     OrderState.REJECTED: Happening.REJECT,
-    OrderState.FILLED: Happening.EXPIRE,  # its fills are counted by now: what is left never trades
+    OrderState.FILLED: Happening.EXPIRE,  # its fills are counted: what is left never trades
 }
 
 _Ending = OrderCanceled | OrderExpired
@@ -64,6 +66,11 @@ class Lifecycle:
     books: dict[str, SymbolBook]
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     _searches: dict[str, _Search] = field(default_factory=dict)
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether the venue still owes an answer about some order."""
+        return bool(self._searches)
 
     # --- what we do ----------------------------------------------------------------------------------
 
@@ -117,7 +124,7 @@ class Lifecycle:
 
     def look_for(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
         """Ask what became of an order."""
-        search = self._searches.setdefault(order.client_order_id, _Search(began=now))
+        search = self._search(order, now)
         search.asked += 1
         command = QueryOrder(
             id=f"query:{order.client_order_id}:{now}:{search.asked}",
@@ -128,7 +135,8 @@ class Lifecycle:
             client_order_id=order.client_order_id,
             conditional=order.is_conditional,
         )
-        return [Ask(command)]
+        unanswered = Wake(SERVICE, f"search:{order.client_order_id}", now + self.deadlines.answer)
+        return [Ask(command), unanswered]
 
     def keep(
         self, order: OrderRecord, now: Millis, *, parents: tuple[str, ...] = ()
@@ -173,10 +181,16 @@ class Lifecycle:
                 return self._count_fill(order, report, now)
             case OrderAccepted():
                 venue_id = report.venue_order_id
-                return self._step(order, Happening.ACCEPT, report, now, venue_order_id=venue_id)
+                moved = self._step(order, Happening.ACCEPT, report, now, venue_order_id=venue_id)
+                return moved + self._doubt(order, report, now)
             case OrderTriggered():
                 note = f"triggered; the venue trades it as {report.venue_order_id}"
-                return self._step(order, Happening.TRIGGER, report, now, note)
+                moved = self._step(order, Happening.TRIGGER, report, now, note)
+                fill_due = now + self.deadlines.answer
+                watch = Wake(SERVICE, f"triggered:{order.client_order_id}", fill_due)
+                return [*moved, watch, *self._doubt(order, report, now)] if moved else []
+            case OrderRejected() if report.code == DUPLICATE_ID:
+                return self.look_for(order, now, cause=report.id)  # so the first one exists
             case OrderRejected():
                 note = f"{report.code} {report.message}"
                 return self._step(order, Happening.REJECT, report, now, note)
@@ -184,12 +198,11 @@ class Lifecycle:
                 return self._end(order, Happening.CANCEL, report, now)
             case OrderExpired():
                 return self._end(order, Happening.EXPIRE, report, now)
+            case SubmitUnknown() | CancelRejected() if order.state.is_terminal:
+                return []
             case SubmitUnknown():
                 lost = self._step(order, Happening.LOSE_TRACK, report, now, report.message)
-                return [
-                    *lost,
-                    *self.look_for(self.orders[order.client_order_id], now, cause=report.id),
-                ]
+                return lost + self.look_for(order, now, cause=report.id)
             case CancelRejected():
                 return self.look_for(order, now, cause=report.id)
             case OrderStatus():
@@ -200,18 +213,38 @@ class Lifecycle:
                 return [self._again(order, now)]
         return []
 
-    def on_no_answer(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
-        """A submit or cancel was not answered in time: find out."""
-        if order.state is OrderState.SUBMITTED:
-            lost = advance(
-                order, Happening.LOSE_TRACK, ts=now, event_id=cause, note="no answer in time"
-            )
-            kept = self.keep(lost, now) if lost is not None else []
-            return [*kept, *self.look_for(self.orders[order.client_order_id], now, cause=cause)]
-        fill_due = order.state is OrderState.OPEN and order.order_type is OrderType.MARKET
-        if fill_due or order.state in (OrderState.UNKNOWN, OrderState.PENDING_CANCEL):
-            return self.look_for(order, now, cause=cause)
+    def on_timer(self, kind: str, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
+        """A deadline of one order has come."""
+        match kind:
+            case "search" if order.client_order_id in self._searches:
+                return self.look_for(order, now, cause=cause)
+            case "answer":
+                return self._on_no_answer(order, now, cause=cause)
+            case "triggered" if not order.state.is_terminal:
+                return self.look_for(order, now, cause=cause)
         return []
+
+    def _on_no_answer(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
+        """A submit or cancel was not answered in time, or a market order not filled: find out."""
+        match order.state:
+            case OrderState.SUBMITTED:
+                note = "no answer in time"
+                lost = advance(order, Happening.LOSE_TRACK, ts=now, event_id=cause, note=note)
+                kept = self.keep(lost, now) if lost is not None else []
+                return kept + self.look_for(order, now, cause=cause)
+            case OrderState.UNKNOWN | OrderState.PENDING_CANCEL:
+                return self.look_for(order, now, cause=cause)
+            case OrderState.OPEN | OrderState.PARTIALLY_FILLED if (
+                order.order_type is OrderType.MARKET
+            ):
+                return self.look_for(order, now, cause=cause)
+        return []
+
+    def _doubt(self, order: OrderRecord, report: OrderReport, now: Millis) -> list[Effect]:
+        """Ask about an order that we believed rejected until this report of it."""
+        if order.state is not OrderState.REJECTED or order is self.orders[order.client_order_id]:
+            return []
+        return self.look_for(order, now, cause=report.id)
 
     def _step(
         self,
@@ -233,47 +266,58 @@ class Lifecycle:
         counted = apply_fill(order, fill)
         if counted is None:
             return []
+        parents = (f"orders/{order.client_order_id}",)
         return [
             *self.keep(counted, now),
-            Record(
-                "fills",
-                fill.id,
-                fill,
-                fill.symbol,
-                fill.ts_event,
-                parents=(f"orders/{order.client_order_id}",),
-            ),
+            Record("fills", fill.id, fill, fill.symbol, fill.ts_event, parents=parents),
+            *(self._doubt(order, fill, now) if counted.state is OrderState.UNKNOWN else ()),
         ]
 
     def _end(
         self, order: OrderRecord, happening: Happening, report: _Ending, now: Millis
     ) -> list[Effect]:
-        ended = self._step(order, happening, report, now)
-        if report.filled_qty > order.filled_qty:  # a fill we have not seen yet
-            ended += self.look_for(self.orders[order.client_order_id], now, cause=report.id)
-        return ended
+        """An order over is over only when all its fills were counted: they may be on their way."""
+        if report.filled_qty > order.filled_qty:
+            return self.look_for(order, now, cause=report.id)
+        return self._step(order, happening, report, now)
 
     def _settle(self, order: OrderRecord, status: OrderStatus, now: Millis) -> list[Effect]:
-        """The venue answered a question; the fills it knew of came before this."""
-        self._searches.pop(order.client_order_id, None)
+        """The venue said what became of an order."""
+        if status.filled_qty > order.filled_qty:
+            return [self._again(order, now)]  # fills it knew of are still on their way
         happening = _STATUS_MEANS[status.state]
         if happening is Happening.ACCEPT and order.state is OrderState.PENDING_CANCEL:
+            search = self._searches.get(order.client_order_id)
+            if search is not None and search.asked < 2:
+                return [self._again(order, now)]  # the cancel may not have arrived yet
             happening = Happening.KEEP
+        self._searches.pop(order.client_order_id, None)
         note = f"the venue says {status.state.value}"
-        return self._step(order, happening, status, now, note, status.venue_order_id)
+        settled = self._step(order, happening, status, now, note, status.venue_order_id)
+        return settled + self._doubt(order, status, now)
 
     def _miss(self, order: OrderRecord, report: OrderNotFound, now: Millis) -> list[Effect]:
         """Not found once proves nothing: a fresh order may be invisible for seconds."""
-        search = self._searches.setdefault(order.client_order_id, _Search(began=now))
+        if order.state.is_terminal:
+            self._searches.pop(order.client_order_id, None)
+            return []
+        search = self._search(order, now)
         search.misses += 1
         if search.misses < 2 or now - search.began < self.deadlines.settle:
-            return [] if order.state.is_terminal else [self._again(order, now)]
-        gone = Happening.NOT_PLACED if order.state is OrderState.UNKNOWN else Happening.CANCEL
+            return [self._again(order, now)]
+        self._searches.pop(order.client_order_id)
+        in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
+        gone = Happening.NOT_PLACED if in_doubt else Happening.CANCEL
         note = f"the venue did not know it in {search.misses} questions"
         return self._step(order, gone, report, now, note)
 
+    def _search(self, order: OrderRecord, now: Millis) -> _Search:
+        return self._searches.setdefault(order.client_order_id, _Search(began=now))
+
     def _again(self, order: OrderRecord, now: Millis) -> Wake:
-        return Wake(SERVICE, f"search:{order.client_order_id}", now + self.deadlines.query_again)
+        patience = 1 if self._search(order, now).asked < PATIENT_AFTER else 30
+        at = now + patience * self.deadlines.query_again
+        return Wake(SERVICE, f"search:{order.client_order_id}", at)
 
     def _forget_oldest(self) -> None:
         if len(self.orders) <= 2 * ENDED_KEPT:

@@ -35,6 +35,7 @@ TABLE: dict[tuple[OrderState, Happening], OrderState] = {
     (S.SUBMITTED, H.ACCEPT): S.OPEN,
     (S.SUBMITTED, H.REJECT): S.REJECTED,
     (S.SUBMITTED, H.LOSE_TRACK): S.UNKNOWN,
+    (S.SUBMITTED, H.NOT_PLACED): S.REJECTED,  # we died before it left
     (S.SUBMITTED, H.FILL_PART): S.PARTIALLY_FILLED,  # a fill may arrive before the acknowledgement
     (S.SUBMITTED, H.FILL_REST): S.FILLED,
     (S.SUBMITTED, H.CANCEL): S.CANCELED,
@@ -71,9 +72,11 @@ TABLE: dict[tuple[OrderState, Happening], OrderState] = {
     (S.CANCELED, H.FILL_REST): S.FILLED,
     (S.EXPIRED, H.FILL_PART): S.EXPIRED,
     (S.EXPIRED, H.FILL_REST): S.FILLED,
-    (S.REJECTED, H.FILL_PART): S.PARTIALLY_FILLED,
+    # We gave it up as not placed, and it may be there after all; or two reports changed places.
+    (S.REJECTED, H.ACCEPT): S.UNKNOWN,
+    (S.REJECTED, H.TRIGGER): S.UNKNOWN,
+    (S.REJECTED, H.FILL_PART): S.UNKNOWN,
     (S.REJECTED, H.FILL_REST): S.FILLED,
-    (S.REJECTED, H.ACCEPT): S.OPEN,  # we gave it up as not placed, and it was there
 }
 
 
@@ -84,6 +87,8 @@ def advance(
     state = TABLE.get((order.state, happening))
     if state is None:
         return None
+    if state is S.OPEN and order.filled_qty:
+        state = S.PARTIALLY_FILLED
     return _revised(order, state, ts, event_id, note or happening.value)
 
 

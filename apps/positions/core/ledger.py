@@ -69,3 +69,18 @@ def fold_funding(ledger: PositionLedger, amount: Decimal) -> PositionLedger:
     return msgspec.structs.replace(
         ledger, sequence=ledger.sequence + 1, funding=ledger.funding + amount
     )
+
+
+def adopt_position(
+    ledger: PositionLedger, *, qty: Decimal, entry_px: Decimal, earned: Decimal, ts: Millis
+) -> PositionLedger:
+    """Replace what is held by the venue's word; `earned` is what happened unseen added to the wallet."""
+    same_side = ledger.qty * qty > 0
+    return msgspec.structs.replace(
+        ledger,
+        sequence=ledger.sequence + 1,
+        qty=qty,
+        entry_px=entry_px,
+        opened_at=ledger.opened_at if same_side else (ts if qty else 0),
+        realised_pnl=ledger.realised_pnl + earned,
+    )

@@ -13,17 +13,18 @@ from chimera.events import (
     FundingPaid,
     MarkPriceChanged,
     OrderFilled,
+    PositionAdopted,
     PositionChanged,
     TimerFired,
 )
 from chimera.events.base import Event
-from chimera.money import ZERO, decimal_of, usdt
+from chimera.money import ZERO, decimal_of, is_price, usdt
 from chimera.runtime.contract import Effect, Publish, Record
+from chimera.seen import SeenIds
 
-from .ledger import PositionLedger, fold_fill, fold_funding
+from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding
 
 SERVICE = "positions"
-SEEN_KEPT = 20_000
 EQUITY_WHEN_FLAT_EVERY = HOUR
 OPENING = "opening"  # the key of the account report that opened the books
 
@@ -35,6 +36,7 @@ class Positions:
     consumes: ClassVar[tuple[type[Event], ...]] = (
         OrderFilled,
         FundingPaid,
+        PositionAdopted,
         MarkPriceChanged,
         BarClosed,
         AccountReported,
@@ -45,29 +47,37 @@ class Positions:
         self._ledgers: dict[str, PositionLedger] = {}
         self._open: set[str] = set()
         self._marks: dict[str, float] = {}
-        self._seen: dict[str, None] = {}
+        self._seen = SeenIds()
+        self._adopted_at: dict[str, Millis] = {}
         self._opening_usdt: Decimal | None = None
+        self._opened_at: Millis = 0
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
-        self._uncounted: list[OrderFilled] = []
+        self._marked_bars: dict[str, Millis] = {}
+        self._marked_before: Millis = 0  # bars up to then were marked in an earlier life
+        self._uncounted: list[OrderFilled | PositionAdopted] = []
 
     def restore(
         self,
         *,
-        opening_usdt: Decimal | None,
+        opening: AccountReported | None,
         ledgers: dict[str, PositionLedger],
+        adopted_at: dict[str, Millis],
         seen: Iterable[str],
-        uncounted: Iterable[OrderFilled],
+        uncounted: Iterable[OrderFilled | PositionAdopted],
         marked: EquityMarked | None,
     ) -> None:
-        """Take up the books of an earlier life; `uncounted` fills are counted when the runtime starts."""
-        self._opening_usdt = opening_usdt
+        """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
+        if opening is not None:
+            self._opening_usdt, self._opened_at = opening.wallet_usdt, opening.ts_event
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
-        self._seen = dict.fromkeys(seen)
+        self._adopted_at = dict(adopted_at)
+        self._seen = SeenIds(seen)
         self._uncounted = list(uncounted)
         if marked is not None:
+            self._marked_at = self._marked_before = marked.ts_event
             self._day = marked.ts_event // DAY
             equity = marked.wallet_usdt + marked.unrealised_usdt
             self._day_opening_usdt = equity - marked.day_pnl_usdt
@@ -75,14 +85,18 @@ class Positions:
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         match event:
             case BarClosed():
-                self._marks[event.symbol] = event.close
+                if is_price(event.close):
+                    self._marks[event.symbol] = event.close
                 return self._mark_on_bar(event)
             case MarkPriceChanged():
-                self._marks[event.symbol] = event.mark_px
+                if is_price(event.mark_px):
+                    self._marks[event.symbol] = event.mark_px
             case OrderFilled():
                 return self._on_fill(event, now)
             case FundingPaid():
                 return self._on_funding(event, now)
+            case PositionAdopted():
+                return self._on_adopted(event, now)
             case AccountReported():
                 return self._on_account(event, now)
             case TimerFired():
@@ -96,15 +110,25 @@ class Positions:
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
         """Count what an earlier life left, then tell everybody what is held."""
-        effects = [effect for fill in self._uncounted for effect in self._on_fill(fill, now)]
-        self._uncounted.clear()
+        effects = self._count_waiting(now)
         effects += [
             Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._open)
         ]
         return effects + self._mark(now, now, cause=start.id)
 
+    def _count_waiting(self, now: Millis) -> list[Effect]:
+        if self._opening_usdt is None:
+            return []
+        waiting, self._uncounted = self._uncounted, []
+        return [effect for fact in waiting for effect in self.handle(fact, now)]
+
     def _on_fill(self, fill: OrderFilled, now: Millis) -> list[Effect]:
-        if not self._first_time(fill.id):
+        if self._opening_usdt is None:
+            self._uncounted.append(fill)  # the opening balance may count it already
+            return []
+        if fill.ts_event <= self._adopted_at.get(fill.symbol, 0):
+            return []
+        if not self._seen.first_time(fill.id):
             return []
         ledger = self._ledgers.get(fill.symbol, PositionLedger())
         self._keep(
@@ -124,7 +148,9 @@ class Positions:
         ]
 
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
-        if not self._first_time(paid.id):
+        if self._opening_usdt is None or paid.ts_event <= self._opened_at:
+            return []  # part of the opening balance
+        if not self._seen.first_time(paid.id):
             return []
         ledger = self._ledgers.get(paid.symbol, PositionLedger())
         self._keep(paid.symbol, fold_funding(ledger, paid.amount))
@@ -134,11 +160,30 @@ class Positions:
             *self._mark(paid.ts_event, now, cause=paid.id),
         ]
 
+    def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
+        """Believe the venue where something happened unseen; what it earned is what the wallet lacks."""
+        if not self._seen.first_time(adopted.id):
+            return []
+        self._adopted_at[adopted.symbol] = adopted.ts_event
+        ledger = self._ledgers.get(adopted.symbol, PositionLedger())
+        earned = adopted.wallet_usdt - self.wallet_usdt
+        if adopted.qty == ledger.qty and not earned:
+            return []
+        corrected = adopt_position(
+            ledger, qty=adopted.qty, entry_px=adopted.entry_px, earned=earned, ts=adopted.ts_event
+        )
+        self._keep(adopted.symbol, corrected)
+        parent = f"positions_snapshots/{adopted.id}"
+        return [
+            *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
+            *self._mark(adopted.ts_event, now, cause=adopted.id),
+        ]
+
     def _on_account(self, report: AccountReported, now: Millis) -> list[Effect]:
         """The first report opens the books; later ones are the reconciler's evidence, not ours."""
         if self._opening_usdt is not None:
             return []
-        self._opening_usdt = report.wallet_usdt
+        self._opening_usdt, self._opened_at = report.wallet_usdt, report.ts_event
         effects: list[Effect] = [
             Record("positions_snapshots", OPENING, report, ACCOUNT, report.ts_event)
         ]
@@ -148,17 +193,26 @@ class Positions:
             )
             self._keep(held.symbol, adopted)
             effects += self._snapshot(held.symbol, now, cause=report.id)
-        return effects + self._mark(report.ts_event, now, cause=report.id)
+        effects += self._mark(report.ts_event, now, cause=report.id)
+        self._uncounted = [f for f in self._uncounted if f.ts_event > report.ts_event]
+        return effects + self._count_waiting(now)
 
     # --- equity ----------------------------------------------------------------------------------------
 
     def _mark_on_bar(self, bar: BarClosed) -> Iterable[Effect]:
-        if self._opening_usdt is None or bar.ts_event <= self._marked_at:
+        """Mark at every bar of what is held; when flat hourly, and as soon as a new day begins."""
+        ts = bar.ts_event
+        if bar.symbol not in self._open:
+            if ts - self._marked_at < EQUITY_WHEN_FLAT_EVERY and ts // DAY <= self._day:
+                return ()
+            if self._open and ts // DAY <= self._day:
+                return ()  # marked at the bars of what is held
+        if self._opening_usdt is None:
             return ()
-        due = self._open or bar.ts_event - self._marked_at >= EQUITY_WHEN_FLAT_EVERY
-        if not due and bar.ts_event // DAY == self._day:
-            return ()
-        return self._mark(bar.ts_event, bar.ts_init, cause=bar.id)
+        if ts <= self._marked_bars.get(bar.symbol, self._marked_before):
+            return ()  # delivered again
+        self._marked_bars[bar.symbol] = ts
+        return self._mark(ts, bar.ts_init, cause=bar.id)
 
     def _mark(self, ts: Millis, now: Millis, *, cause: str) -> list[Effect]:
         if self._opening_usdt is None:
@@ -224,12 +278,3 @@ class Positions:
             fees=ledger.fees,
             funding=ledger.funding,
         )
-
-    def _first_time(self, fact_id: str) -> bool:
-        if fact_id in self._seen:
-            return False
-        self._seen[fact_id] = None
-        if len(self._seen) > 2 * SEEN_KEPT:
-            for old in list(self._seen)[:SEEN_KEPT]:
-                del self._seen[old]
-        return True

@@ -18,7 +18,7 @@ from chimera.events import (
 )
 from chimera.events.base import Event
 from chimera.events.decisions import Action, PositionView
-from chimera.events.orders import Purpose
+from chimera.events.orders import OrderRecord, Purpose
 from chimera.instruments import Side
 from chimera.runtime.contract import Effect, Publish, Record
 
@@ -48,16 +48,30 @@ class Strategy:
         self._halted_by: set[str] = set()
         self._last_bar: dict[str, Millis] = {}
 
+    def restore(
+        self,
+        *,
+        positions: Iterable[PositionChanged],
+        orders: Iterable[OrderRecord],
+        decisions: Iterable[DecisionMade],
+    ) -> None:
+        """Take up an earlier life: the last positions, the living orders, the last decisions."""
+        for position in positions:
+            self._fold_position(position)
+        for order in orders:
+            self._fold_order(order)
+        for decision in decisions:
+            last = self._last_bar.get(decision.symbol, 0)
+            self._last_bar[decision.symbol] = max(last, decision.ts_event)
+
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         match event:
             case FeaturesComputed():
                 return self._decide(event)
             case OrderChanged():
-                self._fold_order(event)
+                self._fold_order(event.order)
             case PositionChanged():
-                self._positions[event.symbol] = PositionView(
-                    qty=event.qty, entry_px=event.entry_px, opened_at=event.opened_at
-                )
+                self._fold_position(event)
             case BundleActivated():
                 self._activate(event)
             case TradingHalted():
@@ -109,14 +123,18 @@ class Strategy:
             return msgspec.structs.replace(view, pending=pending, halted=bool(self._halted_by))
         return view
 
-    def _fold_order(self, event: OrderChanged) -> None:
-        order = event.order
+    def _fold_position(self, changed: PositionChanged) -> None:
+        self._positions[changed.symbol] = PositionView(
+            qty=changed.qty, entry_px=changed.entry_px, opened_at=changed.opened_at
+        )
+
+    def _fold_order(self, order: OrderRecord) -> None:
         if order.purpose is Purpose.STOP:
             return
         if not order.state.is_terminal:
-            self._pending_intents[event.symbol] = order.intent_id
-        elif self._pending_intents.get(event.symbol) == order.intent_id:
-            del self._pending_intents[event.symbol]
+            self._pending_intents[order.symbol] = order.intent_id
+        elif self._pending_intents.get(order.symbol) == order.intent_id:
+            del self._pending_intents[order.symbol]
 
     def _activate(self, event: BundleActivated) -> None:
         if self._policy is None or event.generation > self._policy.generation:

@@ -1,0 +1,149 @@
+"""Carries out what the guardian says, watches the deadlines of protection, and closes positions."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chimera.clock import Millis
+from chimera.events import StopChanged
+from chimera.events.orders import OrderState, Purpose
+from chimera.runtime.contract import Effect, Publish, Wake
+
+from .book import SymbolBook
+from .drafts import exit_order, stop_order
+from .gates import review_exit
+from .guardian import CancelStop, CloseNow, Move, PlaceStop, acknowledged_qty, guard
+from .lifecycle import SERVICE
+from .state import RouterState
+
+WIDEST_STOP = 0.02  # where not even the bundle says how far a stop may be
+
+
+@dataclass(slots=True)
+class Protection:
+    state: RouterState
+
+    def protect(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
+        """Bring the stops in line with the position, and say so when the protection changed."""
+        effects: list[Effect] = []
+        for move in guard(book):
+            effects += self._carry_out(book, move, now)
+        covered = acknowledged_qty(book)
+        if covered >= abs(book.qty):
+            book.unprotected_since = None
+            book.close_again_at = 0
+        elif book.unprotected_since is None:
+            book.unprotected_since = now
+            deadlines = self.state.deadlines
+            effects += (
+                Wake(SERVICE, f"guard-query:{book.symbol}", now + deadlines.query_stop),
+                Wake(SERVICE, f"guard-close:{book.symbol}", now + deadlines.close_unprotected),
+            )
+        protection = (book.qty, covered, book.unprotected_since)
+        if protection != book.last_protection:
+            book.last_protection = protection
+            effects.append(Publish(_stop_changed(book, covered, now, cause)))
+        return effects
+
+    def on_query_due(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
+        """Unprotected for some time: ask about the stops that are in doubt."""
+        if not self._unprotected_for(book, self.state.deadlines.query_stop, now):
+            return []
+        effects: list[Effect] = []
+        for stop in book.working(Purpose.STOP):
+            effects += self.state.lifecycle.look_for(stop, now, cause=cause)
+        return effects + self.protect(book, now, cause=cause)
+
+    def on_close_due(self, book: SymbolBook, now: Millis) -> list[Effect]:
+        """Unprotected for too long: close, and look again until it is over."""
+        if not self._unprotected_for(book, self.state.deadlines.close_unprotected, now):
+            return []
+        again = now + self.state.deadlines.close_again
+        return [
+            *self.close_now(book, "unprotected for too long", now),
+            Wake(SERVICE, f"guard-close:{book.symbol}", again),
+        ]
+
+    def close_now(self, book: SymbolBook, reason: str, now: Millis) -> list[Effect]:
+        """Close at market, at most one exit at a time and not faster than `close_again`."""
+        if book.working(Purpose.EXIT):
+            return []
+        if now < book.close_again_at:
+            return [Wake(SERVICE, f"guard:{book.symbol}", book.close_again_at)]
+        book.close_again_at = now + self.state.deadlines.close_again
+        book.closes += 1
+        intent_id = f"guard:{book.symbol}:{now}:{book.closes}:{reason}"
+        return self.exit(book, intent_id, self.state.generation, now)
+
+    def exit(
+        self, book: SymbolBook, intent_id: str, generation: int, now: Millis, *parents: str
+    ) -> list[Effect]:
+        """Close what is held at market, reduce-only, unless an exit is under way."""
+        held = abs(book.qty)
+        largest = book.instrument.market_max_qty if book.instrument is not None else None
+        qty = min(held, largest) if largest else held
+        checks = review_exit(qty, book.qty, book.instrument)
+        problems = [check.gate for check in checks if not check.passed]
+        if book.working(Purpose.EXIT):
+            problems.append("an exit is under way")
+        order = exit_order(
+            book,
+            intent_id=intent_id,
+            generation=generation,
+            qty=qty,
+            checks=checks,
+            refusal=", ".join(problems),
+            now=now,
+        )
+        lifecycle = self.state.lifecycle
+        if order.client_order_id in lifecycle.orders:
+            return []  # asked for again
+        if problems:
+            return lifecycle.keep(order, now, parents=parents)
+        return lifecycle.submit(order, now, cause=intent_id, parents=parents)
+
+    def _carry_out(self, book: SymbolBook, move: Move, now: Millis) -> list[Effect]:
+        match move:
+            case PlaceStop(qty):
+                return self._place_stop(book, qty, now)
+            case CancelStop(order):
+                return self.state.lifecycle.cancel(order, now, cause=f"guard:{book.symbol}")
+            case CloseNow(reason):
+                return self.close_now(book, reason, now)
+
+    def _place_stop(self, book: SymbolBook, qty: Decimal, now: Millis) -> list[Effect]:
+        if book.instrument is None:
+            return []
+        active = self.state.active
+        distance = book.stop_distance
+        if distance is None:  # not opened by us: as far as the bundle lets a stop be
+            distance = active.bundle.risk.max_stop_distance if active else WIDEST_STOP
+        book.stop_number += 1
+        order = stop_order(
+            book,
+            qty=qty,
+            distance=distance,
+            tick_size=book.instrument.tick_size,
+            generation=self.state.generation,
+            now=now,
+        )
+        parents = tuple(f"fills/{fill_id}" for fill_id in book.open_fills)
+        return self.state.lifecycle.submit(order, now, cause=order.intent_id, parents=parents)
+
+    @staticmethod
+    def _unprotected_for(book: SymbolBook, bound: Millis, now: Millis) -> bool:
+        return book.unprotected_since is not None and now - book.unprotected_since >= bound
+
+
+def _stop_changed(book: SymbolBook, covered: Decimal, now: Millis, cause: str) -> StopChanged:
+    stops = [stop for stop in book.working(Purpose.STOP) if stop.state is OrderState.OPEN]
+    return StopChanged(
+        id=f"stop:{book.symbol}:{now}:{book.qty}:{covered}",
+        cause=cause,
+        ts_event=now,
+        ts_init=now,
+        symbol=book.symbol,
+        position_qty=book.qty,
+        acknowledged_qty=covered,
+        trigger_px=stops[-1].trigger_px if stops and book.qty else None,
+        unprotected_since=book.unprotected_since,
+    )

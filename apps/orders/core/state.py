@@ -1,0 +1,61 @@
+"""What the router's parts share: the books, the orders, the live bundle, and what stops new risk."""
+
+from dataclasses import dataclass, field
+
+from chimera.bundles import Execution
+from chimera.clock import Millis
+from chimera.events import ACCOUNT, BundleActivated, PrepareSymbol, QueryAccount
+from chimera.runtime.contract import Ask, Effect, Wake
+
+from .book import SymbolBook
+from .deadlines import Deadlines
+from .lifecycle import SERVICE, Lifecycle
+
+
+@dataclass(slots=True)
+class RouterState:
+    deadlines: Deadlines
+    books: dict[str, SymbolBook] = field(default_factory=dict)
+    active: BundleActivated | None = None
+    halted_by: set[str] = field(default_factory=set)
+    lifecycle: Lifecycle = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lifecycle = Lifecycle(deadlines=self.deadlines, books=self.books)
+
+    @property
+    def generation(self) -> int:
+        return self.active.generation if self.active is not None else 0
+
+    @property
+    def execution(self) -> Execution:
+        return self.active.bundle.execution if self.active is not None else Execution()
+
+    def book(self, symbol: str) -> SymbolBook:
+        book = self.books.get(symbol)
+        if book is None:
+            book = self.books[symbol] = SymbolBook(symbol)
+        return book
+
+    def prepare(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
+        """Have margin settings set and read back for a symbol that may be entered."""
+        if self.active is None or book.instrument is None:
+            return []
+        if book.symbol not in self.active.bundle.symbols:
+            return []
+        command = PrepareSymbol(
+            id=f"prepare:{book.symbol}:{self.generation}:{now}",
+            cause=cause,
+            ts_event=now,
+            ts_init=now,
+            symbol=book.symbol,
+            leverage=self.active.bundle.risk.leverage,
+        )
+        again = Wake(SERVICE, f"prepare:{book.symbol}", now + self.deadlines.prepare_again)
+        return [Ask(command), again]
+
+    def query_account(self, now: Millis, *, cause: str) -> list[Effect]:
+        query = QueryAccount(
+            id=f"query:{ACCOUNT}:{now}", cause=cause, ts_event=now, ts_init=now, symbol=ACCOUNT
+        )
+        return [Ask(query), Wake(SERVICE, "account", now + self.deadlines.answer)]
