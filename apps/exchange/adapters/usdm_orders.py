@@ -43,6 +43,7 @@ from .wire_user import (
     Children,
     Raw,
     fills_of_trades,
+    funding_of_income,
     held_position,
     resting_conditional,
     resting_plain,
@@ -247,6 +248,9 @@ class UsdmOrders:
             positions = await self._read(client.fapiPrivateV3GetPositionRisk, {})
             plain = await self._read(client.fapiPrivateGetOpenOrders, {})
             conditional = await self._read(client.fapiPrivateGetOpenAlgoOrders, {})
+            funding = await self._read(
+                client.fapiPrivateGetIncome, {"incomeType": "FUNDING_FEE", "limit": 100}
+            )
             settings = {
                 row["symbol"]: row
                 for row in await self._read(client.fapiPrivateGetSymbolConfig, {})
@@ -266,6 +270,8 @@ class UsdmOrders:
             )
             return
         now = self._clock.now()
+        for paid in funding_of_income(funding, now):  # what the stream may have missed
+            sink(paid)
         wallet = next(
             (row["walletBalance"] for row in account["assets"] if row["asset"] == "USDT"), "0"
         )

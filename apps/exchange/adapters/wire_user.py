@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from chimera.clock import Millis
+from chimera.clock import HOUR, Millis
 from chimera.events import (
     FundingPaid,
     OrderAccepted,
@@ -169,14 +169,7 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
     for balance in a["B"]:
         if reason == "FUNDING_FEE":
             symbol = a.get("S") or (a["P"][0]["s"] if a["P"] else "")
-            yield FundingPaid(
-                id=f"funding:{symbol}:{ts}",
-                ts_event=ts,
-                ts_init=now,
-                symbol=symbol_of(symbol, Market.USDM),
-                amount=Decimal(balance["bc"]),
-                asset=balance["a"],
-            )
+            yield _funding_paid(symbol, balance["bc"], balance["a"], ts, now)
         yield WalletChanged(
             id=f"wallet:{balance['a']}:{ts}:{balance['wb']}",
             ts_event=ts,
@@ -185,6 +178,26 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
             balance=Decimal(balance["wb"]),
             reason=reason,
         )
+
+
+def funding_of_income(rows: list[Raw], now: Millis) -> Iterator[FundingPaid]:
+    """Yield the funding payments among `income` rows, oldest first."""
+    for row in sorted(rows, key=lambda row: int(row["time"])):
+        if row["incomeType"] == "FUNDING_FEE":
+            yield _funding_paid(row["symbol"], row["income"], row["asset"], int(row["time"]), now)
+
+
+def _funding_paid(symbol: str, amount: str, asset: str, ts: Millis, now: Millis) -> FundingPaid:
+    """Return a funding payment, named by its hour: the stream and `income` may differ by moments."""
+    name = symbol_of(symbol, Market.USDM)
+    return FundingPaid(
+        id=f"funding:{name}:{ts - ts % HOUR}",
+        ts_event=ts,
+        ts_init=now,
+        symbol=name,
+        amount=Decimal(amount),
+        asset=asset,
+    )
 
 
 def fills_of_trades(trades: list[Raw], client_order_id: str, now: Millis) -> Iterator[OrderFilled]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from apps.exchange.core import translate
 from apps.exchange.core.venue import refusals as refuse
+from apps.exchange.core.venue.accounts import IncomeKind
 from apps.exchange.core.venue.actions import Action, Bar
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.types import (
@@ -217,6 +218,9 @@ class SimulatedExchange:
 
     def _report_account(self, command: QueryAccount, now: Millis) -> Iterable[Event]:
         account = self.venue.account(self.account_id)
+        for row in self.venue.income(self.account_id, kind=IncomeKind.FUNDING_FEE):
+            symbol = self._symbols[Market.USDM, row.symbol]
+            yield translate.funding_paid(symbol, row.amount, row.asset, row.ts, now, command.id)
         plain = [
             order for market in Market for order in self.venue.open_orders(self.account_id, market)
         ]

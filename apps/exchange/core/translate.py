@@ -5,6 +5,7 @@ Used by the simulated exchange.
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from apps.exchange.core.venue.outbound import (
     AccountChanged,
@@ -26,7 +27,7 @@ from apps.exchange.core.venue.types import (
     Order,
     VenueOrderStatus,
 )
-from chimera.clock import Millis
+from chimera.clock import HOUR, Millis
 from chimera.events.base import Event
 from chimera.events.market import BarClosed, Level, MarkPriceChanged, QuoteChanged, TradePrinted
 from chimera.events.orders import (
@@ -195,6 +196,21 @@ def resting_algo(algo: AlgoOrder) -> RestingOrder:
     )
 
 
+def funding_paid(
+    symbol: str, amount: Decimal, asset: str, ts: Millis, now: Millis, cause: str
+) -> FundingPaid:
+    """Return a funding payment, named by its hour: the stream and the ledger may differ by moments."""
+    return FundingPaid(
+        id=f"funding:{symbol}:{ts - ts % HOUR}",
+        cause=cause,
+        ts_event=ts,
+        ts_init=now,
+        symbol=symbol,
+        amount=amount,
+        asset=asset,
+    )
+
+
 def _order(event: OrderUpdated, now: Millis, cause: str) -> Iterator[Event]:
     order = event.order
     symbol = symbol_of(order.symbol, order.market)
@@ -298,15 +314,7 @@ def _account(event: AccountChanged, now: Millis, cause: str) -> Iterator[Event]:
     for balance in event.balances:
         symbol = symbol_of(event.symbol, Market.USDM)
         if event.reason == "FUNDING_FEE":
-            yield FundingPaid(
-                id=f"funding:{symbol}:{event.ts}",
-                cause=cause,
-                ts_event=event.ts,
-                ts_init=now,
-                symbol=symbol,
-                amount=balance.change,
-                asset=balance.asset,
-            )
+            yield funding_paid(symbol, balance.change, balance.asset, event.ts, now, cause)
         yield WalletChanged(
             id=f"wallet:{event.ts}:{event.reason}:{balance.asset}:{balance.wallet}",
             cause=cause,
