@@ -1,6 +1,7 @@
 """Runs a host behind uvicorn: in the foreground for the command, in a thread for tests."""
 
 import asyncio
+import logging
 import signal
 import socket
 import threading
@@ -17,6 +18,8 @@ from apps.exchange.venue_shell.host import Host
 from apps.exchange.venue_shell.signing import Credential
 from apps.exchange.venue_shell.transport import PacedWebSocket, ResettableHttp
 from chimera.clock import Millis
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 10.0
@@ -68,7 +71,10 @@ class VenueServer:
                 ws_per_message_deflate=False,
                 lifespan="off",
                 access_log=False,
+                proxy_headers=False,
+                server_header=False,
                 log_config=None,
+                log_level="warning",  # its connection lines would show listen keys
                 timeout_graceful_shutdown=2,
             )
         )
@@ -113,6 +119,7 @@ class VenueServer:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._exit)
+            log.info("serving %s", self.rest_url)
             announce(self.card())
             await self.serve()
 

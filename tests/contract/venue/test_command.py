@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from apps.exchange.venue_shell.build import VenueOptions, build_server
-from apps.exchange.venue_shell.server import VenueServer
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
+from tests.contract.venue.conftest import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 KLINES = "um-BTCUSDT-1m-2025-05..2025-06.parquet"
@@ -104,7 +104,8 @@ def test_build_from_klines_finds_funding_and_mark_beside_them(
             shutil.copy(path, tmp_path / folder)
 
     with build_server(VenueOptions(data=(tmp_path / "klines" / KLINES,), speed=28_800)) as server:
-        until_funded(server)
+        venue = server.host.venue
+        wait_until(lambda: bool(venue.funding_history("BTCUSDT")), timeout_s=20)
         rates = requests.get(f"{server.rest_url}/fapi/v1/fundingRate", timeout=5).json()
         bars = requests.get(
             f"{server.rest_url}/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=1500", timeout=5
@@ -114,12 +115,6 @@ def test_build_from_klines_finds_funding_and_mark_beside_them(
     assert rates[0]["fundingTime"] % 28_800_000 == 0
     assert len(bars) == 1_500
     assert bars[0][0] < server.host.feed.start
-
-
-def until_funded(server: VenueServer) -> None:
-    from tests.contract.venue.conftest import wait_until
-
-    wait_until(lambda: bool(server.host.venue.funding_history("BTCUSDT")), timeout_s=20)
 
 
 def test_build_same_seed_gives_the_same_market_and_key() -> None:

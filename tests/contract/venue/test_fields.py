@@ -6,15 +6,27 @@ compared too.
 
 import asyncio
 import json
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import ccxt
 import pytest
 
-from apps.exchange.venue_shell.wire import dumps
+from apps.exchange.adapters.pointing import point
+from apps.exchange.venue_shell.wire import dumps, eight, num
 from chimera.instruments import Market
-from tests.contract.venue.conftest import PERP, SPOT, PaperMarket
+from tests.contract.venue.conftest import (
+    PERP,
+    SPOT,
+    PaperMarket,
+    client_options,
+    make_server,
+    spot_options,
+    wait_until,
+)
 
 SPOT_SYMBOL = """symbol status baseAsset baseAssetPrecision quoteAsset quotePrecision quoteAssetPrecision
     baseCommissionPrecision quoteCommissionPrecision orderTypes icebergAllowed ocoAllowed otoAllowed
@@ -87,10 +99,24 @@ PRIVATE = {
 }
 
 
-def traded(usdm: Any, spot: Any) -> None:
+@pytest.fixture(scope="module")
+def clients() -> Iterator[dict[str, Any]]:
+    """Clients of a venue where each market has an order, a trade and, on futures, a position."""
+    server = make_server().start()
+    wait_until(lambda: server.host.feed.next_at is None)
+    usdm = point(ccxt.binanceusdm(client_options(server)), server.rest_url, server.ws_url)
+    spot = point(ccxt.binance(spot_options(server)), server.rest_url, server.ws_url)
+    usdm.load_markets()
+    spot.load_markets()
     usdm.create_order(PERP, "market", "buy", 0.01)
     usdm.create_order(PERP, "market", "sell", 0.01, None, {"stopLossPrice": 59_000})
     spot.create_order(SPOT, "market", "buy", 0.01)
+    yield {"fapi": usdm, "spot": spot}
+    server.stop()
+
+
+def client_of(clients: dict[str, Any], method: str) -> Any:
+    return clients["fapi" if method.startswith("fapi") else "spot"]
 
 
 def first_row(answer: Any) -> dict[str, Any]:
@@ -102,22 +128,18 @@ def missing(keys: str, row: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("method", PUBLIC)
-def test_public_answer_has_every_field(
-    usdm: Any, spot: Any, market: PaperMarket, method: str
-) -> None:
-    traded(usdm, spot)
-    client = usdm if method.startswith("fapi") else spot
+def test_public_answer_has_every_field(clients: dict[str, Any], method: str) -> None:
+    call = getattr(client_of(clients, method), method)
 
-    assert not missing(PUBLIC[method], first_row(getattr(client, method)({"symbol": "BTCUSDT"})))
+    assert not missing(PUBLIC[method], first_row(call({"symbol": "BTCUSDT"})))
 
 
 @pytest.mark.parametrize("method", PRIVATE)
-def test_private_answer_has_every_field(usdm: Any, spot: Any, method: str) -> None:
-    traded(usdm, spot)
-    client = usdm if method.startswith("fapi") else spot
+def test_private_answer_has_every_field(clients: dict[str, Any], method: str) -> None:
+    call = getattr(client_of(clients, method), method)
     params = {} if method.endswith("Income") else {"symbol": "BTCUSDT"}
 
-    assert not missing(PRIVATE[method], first_row(getattr(client, method)(params)))
+    assert not missing(PRIVATE[method], first_row(call(params)))
 
 
 def test_listed_symbols_have_every_field(usdm: Any, spot: Any) -> None:
@@ -246,29 +268,29 @@ async def test_spot_user_events_have_every_field(spot_pro: Any, market: PaperMar
 
 
 SAMPLES = {
-    "http_futures_market_premium_index": ("fapiPublicGetPremiumIndex", "usdm"),
-    "http_futures_market_depth": ("fapiPublicGetDepth", "usdm"),
-    "http_futures_market_trades": ("fapiPublicGetTrades", "usdm"),
-    "http_futures_market_agg_trades": ("fapiPublicGetAggTrades", "usdm"),
-    "http_futures_market_ticker_24hr": ("fapiPublicGetTicker24hr", "usdm"),
-    "http_futures_market_ticker_price": ("fapiPublicGetTickerPrice", "usdm"),
-    "http_futures_market_book_ticker": ("fapiPublicGetTickerBookTicker", "usdm"),
-    "http_futures_market_klines": ("fapiPublicGetKlines", "usdm"),
-    "http_futures_account_orders": ("fapiPrivateGetAllOrders", "usdm"),
-    "http_futures_account_trades": ("fapiPrivateGetUserTrades", "usdm"),
-    "http_futures_account_positions_one_way": ("fapiPrivateV2GetPositionRisk", "usdm"),
-    "http_futures_account_symbol_config": ("fapiPrivateGetSymbolConfig", "usdm"),
-    "http_futures_account_position_side_dual": ("fapiPrivateGetPositionSideDual", "usdm"),
-    "http_futures_wallet_commission_rate_btcusdt": ("fapiPrivateGetCommissionRate", "usdm"),
-    "http_spot_market_depth": ("publicGetDepth", "spot"),
-    "http_spot_market_trades": ("publicGetTrades", "spot"),
-    "http_spot_market_agg_trades": ("publicGetAggTrades", "spot"),
-    "http_spot_market_book_ticker": ("publicGetTickerBookTicker", "spot"),
-    "http_spot_market_ticker_price": ("publicGetTickerPrice", "spot"),
-    "http_spot_market_avg_price": ("publicGetAvgPrice", "spot"),
-    "http_spot_market_klines": ("publicGetKlines", "spot"),
-    "http_spot_wallet_account": ("privateGetAccount", "spot"),
-    "http_wallet_trading_fee": ("sapiGetAssetTradeFee", "spot"),
+    "http_futures_market_premium_index": "fapiPublicGetPremiumIndex",
+    "http_futures_market_depth": "fapiPublicGetDepth",
+    "http_futures_market_trades": "fapiPublicGetTrades",
+    "http_futures_market_agg_trades": "fapiPublicGetAggTrades",
+    "http_futures_market_ticker_24hr": "fapiPublicGetTicker24hr",
+    "http_futures_market_ticker_price": "fapiPublicGetTickerPrice",
+    "http_futures_market_book_ticker": "fapiPublicGetTickerBookTicker",
+    "http_futures_market_klines": "fapiPublicGetKlines",
+    "http_futures_account_orders": "fapiPrivateGetAllOrders",
+    "http_futures_account_trades": "fapiPrivateGetUserTrades",
+    "http_futures_account_positions_one_way": "fapiPrivateV2GetPositionRisk",
+    "http_futures_account_symbol_config": "fapiPrivateGetSymbolConfig",
+    "http_futures_account_position_side_dual": "fapiPrivateGetPositionSideDual",
+    "http_futures_wallet_commission_rate_btcusdt": "fapiPrivateGetCommissionRate",
+    "http_spot_market_depth": "publicGetDepth",
+    "http_spot_market_trades": "publicGetTrades",
+    "http_spot_market_agg_trades": "publicGetAggTrades",
+    "http_spot_market_book_ticker": "publicGetTickerBookTicker",
+    "http_spot_market_ticker_price": "publicGetTickerPrice",
+    "http_spot_market_avg_price": "publicGetAvgPrice",
+    "http_spot_market_klines": "publicGetKlines",
+    "http_spot_wallet_account": "privateGetAccount",
+    "http_wallet_trading_fee": "sapiGetAssetTradeFee",
 }
 ONLY_IN_SAMPLE = {
     # a trailing order's own fields: since the Algo service it is never among plain orders
@@ -278,16 +300,15 @@ ONLY_IN_SAMPLE = {
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_answer_has_the_keys_and_types_of_a_recorded_payload(
-    usdm: Any, spot: Any, data_dir: Path, sample: str
+    clients: dict[str, Any], data_dir: Path, monkeypatch: pytest.MonkeyPatch, sample: str
 ) -> None:
     path = data_dir / "payloads" / "nautilus" / "http_responses" / f"{sample}.json"
     if not path.is_file():
         pytest.skip(f"no recorded payload {path.name}")
-    traded(usdm, spot)
-    method, name = SAMPLES[sample]
-    client = usdm if name == "usdm" else spot
+    method = SAMPLES[sample]
+    client = client_of(clients, method)
+    monkeypatch.setattr(client, "parse_json", json.loads)  # ccxt turns numbers into text
 
-    client.parse_json = lambda text: json.loads(text)  # ccxt itself turns numbers into text
     answer = first_row(getattr(client, method)({"symbol": "BTCUSDT", "interval": "1m"}))
     recorded = first_row(json.loads(path.read_text()))
 
@@ -299,10 +320,6 @@ def test_answer_has_the_keys_and_types_of_a_recorded_payload(
 
 
 def test_encoder_writes_plain_decimals() -> None:
-    from decimal import Decimal
-
-    from apps.exchange.venue_shell.wire import eight, num
-
     assert num(Decimal("0E-8")) == "0.00000000"
     assert num(Decimal("1E+3")) == "1000"
     assert eight(Decimal("1E-9")) == "0.00000000"

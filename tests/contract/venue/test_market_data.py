@@ -3,9 +3,12 @@
 import time
 from typing import Any
 
+import ccxt
 import pytest
 
-from tests.contract.venue.conftest import HISTORY_BARS, PERP, SPOT, PaperMarket
+from apps.exchange.adapters.pointing import point
+from chimera.instruments import Market
+from tests.contract.venue.conftest import HISTORY_BARS, PERP, SPOT, PaperMarket, client_options
 
 BOTH = pytest.mark.parametrize(("name", "symbol"), [("usdm", PERP), ("spot", SPOT)])
 
@@ -65,8 +68,6 @@ def test_fetch_ohlcv_since_and_higher_interval_are_honoured(client: Any, symbol:
 def test_fetch_trades_any_market_gives_rising_ids(
     client: Any, symbol: str, market: PaperMarket
 ) -> None:
-    from chimera.instruments import Market
-
     for _ in range(5):
         market.tick(market=Market.USDM if symbol == PERP else Market.SPOT)
 
@@ -120,11 +121,6 @@ def test_fetch_status_any_venue_is_ok(spot: Any) -> None:
 
 
 def test_load_markets_default_binance_options_finds_both_families(market: PaperMarket) -> None:
-    import ccxt
-
-    from apps.exchange.adapters.pointing import point
-    from tests.contract.venue.conftest import client_options
-
     server = market.server
     client = point(ccxt.binance(client_options(server)), server.rest_url, server.ws_url)
 

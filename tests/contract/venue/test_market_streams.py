@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 from apps.exchange.core.venue.actions import StepPrice
+from apps.exchange.venue_shell import transport
 from apps.exchange.venue_shell.faults import CloseSockets, DepthGap
 from chimera.clock import MINUTE
 from chimera.instruments import Market
@@ -231,3 +232,21 @@ async def test_closed_bars_are_never_skipped_at_speed(market: PaperMarket) -> No
                         closed.append(event["k"]["t"])
 
     assert closed == list(range(closed[0], closed[-1] + 1, MINUTE))
+
+
+@pytest.mark.parametrize(
+    ("path", "pace"), [("/ws/btcusdt@trade", "SPOT_PING_S"), ("/public/ws", "USDM_PING_S")]
+)
+async def test_server_pings_at_the_pace_of_the_market(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch, path: str, pace: str
+) -> None:
+    monkeypatch.setattr(transport, pace, 0.02)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(market.server.ws_url + path, autoping=False) as ws,
+    ):
+        for _ in range(2):
+            async with asyncio.timeout(2):
+                message = await ws.receive()
+            assert message.type is aiohttp.WSMsgType.PING
+            await ws.pong(message.data)

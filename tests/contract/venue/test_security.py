@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from apps.exchange.adapters.pointing import point
+from chimera.instruments import Market
 from tests.contract.venue.conftest import (
     PERP,
     PaperMarket,
@@ -149,7 +150,7 @@ def test_orders_over_the_limit_are_refused_with_1015() -> None:
         wait_until(lambda: server.host.feed.next_at is None)
         client = point(ccxt.binanceusdm(client_options(server)), server.rest_url, server.ws_url)
         client.load_markets()
-        limiter = server.host.limiters[next(m for m in server.host.limiters if m.value == "um")]
+        limiter = server.host.limiters[Market.USDM]
         limiter.count_orders("demo", 300, server.host.wall_now())
         limiter.count_orders("demo", 900, server.host.wall_now())
 

@@ -7,6 +7,7 @@ import ccxt
 import pytest
 
 from chimera.clock import HOUR
+from chimera.instruments import Market
 from tests.contract.venue.conftest import PERP, PaperMarket
 
 
@@ -100,7 +101,7 @@ def test_transfer_moves_money_both_ways(usdm: Any, spot: Any) -> None:
 
 def test_funding_is_paid_at_the_boundary_and_listed(usdm: Any, market: PaperMarket) -> None:
     usdm.create_order(PERP, "market", "buy", 0.1)
-    listing = market.host.venue.listing(*_perp())
+    listing = market.host.venue.listing(Market.USDM, "BTCUSDT")
 
     market.server.call(lambda host: host.venue.advance(listing.next_funding_time + 1))
 
@@ -126,9 +127,3 @@ def test_trading_fees_are_the_regular_ones(usdm: Any, spot: Any) -> None:
     assert usdm.fetch_trading_fee(PERP)["taker"] == 0.0005
     assert usdm.fetch_trading_fee(PERP)["maker"] == 0.0002
     assert spot.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
-
-
-def _perp() -> Any:
-    from chimera.instruments import Market
-
-    return Market.USDM, "BTCUSDT"
