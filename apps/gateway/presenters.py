@@ -97,14 +97,17 @@ def decision_item(key: str, decision: DecisionMade) -> Item:
 def because(decision: DecisionMade) -> str:
     """Say in the bundle's own words what decided: guards by name, or the clauses of rules.
 
-    Of a rule that fired these are its deciding clauses; where none did, of each the one that held
-    it back, with its outcome.
+    Of a rule that fired these are its deciding clauses, with the outcome of those that had to be
+    other than true; where none fired, of each rule those that held it back, with their outcomes.
     """
     if decision.reason is HoldReason.GUARD_REFUSED:
         return ", ".join(guard.name for guard in decision.guards if guard.refused)
     for rule in decision.rules:
         if rule.name == decision.rule:
-            return " and ".join(text for text, _ in _deciders(rule))
+            return ", ".join(
+                text if outcome else f"{text}: {_OUTCOMES[outcome]}"
+                for text, outcome in _deciders(rule)
+            )
     held_back = [decider for rule in decision.rules for decider in _deciders(rule)]
     return ", ".join(f"{text}: {_OUTCOMES[outcome]}" for text, outcome in held_back)
 

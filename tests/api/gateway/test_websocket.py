@@ -9,6 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from redis import Redis
 
+from apps.gateway import consumers
 from apps.gateway.consumers import BAD_SYMBOL, BUS_LOST, NOT_ALLOWED, OverviewConsumer
 from apps.gateway.selectors.overview import overview_snapshot
 from chimera.bus import Outgoing, open_bus
@@ -81,6 +82,16 @@ async def test_person_without_role_is_turned_away(redis, db):
 async def test_malformed_symbol_is_refused(redis, person):
     communicator = await connected(person, symbol="x;y")
     assert (await received(communicator))["code"] == BAD_SYMBOL
+
+
+async def test_right_that_is_taken_away_ends_the_watch(redis, person, monkeypatch):
+    monkeypatch.setattr(consumers, "RIGHTS_CHECKED_EVERY_S", 0.0)
+    communicator = await connected(person)
+    assert (await received(communicator))["type"] == "ready"
+    await sync_to_async(person.user_permissions.clear)()
+    while (message := await received(communicator))["type"] == "items":
+        pass
+    assert message["code"] == NOT_ALLOWED
 
 
 async def test_without_redis_the_page_is_told_to_come_back(person):

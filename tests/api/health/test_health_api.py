@@ -9,7 +9,7 @@ from django.core.cache import cache
 from redis import Redis
 
 from apps.health.catalogue import SERVICE_NAMES, WORKERS
-from apps.health.selectors import WORKER_SILENT_AFTER_MS
+from apps.health.selectors import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
 from apps.health.tasks import beat
 from chimera.clock import WallClock
 from chimera.events import TradingHalted, TradingResumed, encode
@@ -156,6 +156,11 @@ def test_every_service_answers_health_and_ready(viewer, redis, venue, service):
 def test_every_service_hides_its_reasons_from_strangers(client, service):
     assert set(client.get(f"/api/v1/{service}/health").json()) == {"service", "state"}
     assert set(client.get(f"/api/v1/{service}/ready").json()) == {"service", "ready"}
+
+
+def test_beat_is_scheduled_oftener_than_its_silence_alarms(settings):
+    [entry] = [e for e in settings.CELERY_BEAT_SCHEDULE.values() if e["task"] == beat.name]
+    assert entry["schedule"] * 1_000 * 3 < CELERY_SILENT_AFTER_MS
 
 
 def test_readiness_without_redis_names_what_is_missing(viewer):
