@@ -1,11 +1,12 @@
 """From files and folders to a market that can be replayed: which symbols, from when, with what history.
 
-Used by the venue's command. Depth beats trades beats klines as a symbol's feed, and of klines the finest
-interval; the klines that do not feed become the history that clients warm up from.
+Used by the venue's command. Of the recordings that cover the start, depth beats trades beats klines as a
+symbol's feed, and of klines the finest interval; klines before the start become the history that clients
+warm up from. Without a start, the era of the latest recordings is played.
 """
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +46,11 @@ class ReplayPlan:
     end: Millis
     symbols: dict[Market, tuple[str, ...]]
     left_out: tuple[str, ...]  # recordings that end before `start`
-    _feeding: tuple[Recording, ...]
+    _recordings: tuple[Recording, ...]
     _history: dict[Key, tuple[Recording, ...]]
 
     def feed(self) -> Iterator[TimedAction]:
-        return play(self._feeding, stepwise=True, start=self.start)
+        return play(self._recordings, stepwise=True, start=self.start)
 
     def history(self, market: Market, symbol: str) -> list[Candle]:
         """Return the minutes before `start`, oldest first: at most three days of them."""
@@ -81,13 +82,13 @@ def plan_replay(
         found = [recording for recording in found if recording.symbol in symbols]
         if missing := set(symbols) - {r.symbol for r in found if r.kind in FEEDS}:
             raise InvalidInput(f"--symbols: no recording of {', '.join(sorted(missing))}")
-    chosen = _choose(found)
-    if not chosen:
+    by_key = _by_key(found)
+    if not by_key:
         raise InvalidInput(f"--data: no klines, trades or depth in {', '.join(map(str, paths))}")
-    periods = {r.path: period_of(r) for rows in chosen.values() for r in rows}
+    periods = {r.path: period_of(r) for rows in by_key.values() for r in rows}
     if start is None:
-        start = _default_start(chosen, periods)
-    alive = {key: [r for r in rows if periods[r.path].last > start] for key, rows in chosen.items()}
+        start = max(_natural_start(rows, periods) for rows in by_key.values())
+    alive = {key: _feeding(rows, periods, start) for key, rows in by_key.items()}
     feeding = [recording for rows in alive.values() for recording in rows]
     if not feeding:
         last = max(period.last for period in periods.values())
@@ -101,8 +102,8 @@ def plan_replay(
             market: tuple(sorted(symbol for of, symbol in live if of is market))
             for market in Market
         },
-        left_out=tuple(sorted(f"{m.value}-{s}" for m, s in chosen.keys() - live)),
-        _feeding=(*extras, *feeding),
+        left_out=tuple(sorted(f"{m.value}-{s}" for m, s in by_key.keys() - live)),
+        _recordings=(*extras, *feeding),
         _history={key: _klines_of(found, key) for key in live},
     )
 
@@ -158,36 +159,38 @@ def _beside(paths: Sequence[Path]) -> list[Path]:
     return sorted(beside - set(named))
 
 
-def _choose(found: Sequence[Recording]) -> dict[Key, list[Recording]]:
-    """Return each symbol's feed: its best kind, of klines the finest interval; several files in turn."""
-    chosen: dict[Key, list[Recording]] = {}
+def _by_key(found: Sequence[Recording]) -> dict[Key, list[Recording]]:
+    by_key: dict[Key, list[Recording]] = {}
     for recording in found:
-        if recording.kind not in FEEDS:
-            continue
-        key = (recording.market, recording.symbol)
-        current = chosen.get(key)
-        if current is None or _rank(recording) < _rank(current[0]):
-            chosen[key] = [recording]
-        elif _rank(recording) == _rank(current[0]):
-            current.append(recording)
-    return chosen
+        if recording.kind in FEEDS:
+            by_key.setdefault((recording.market, recording.symbol), []).append(recording)
+    return by_key
+
+
+def _natural_start(rows: Sequence[Recording], periods: Mapping[Path, Period]) -> Millis:
+    """Return the beginning of a symbol's latest recording, after the history that klines give."""
+    latest = max(rows, key=lambda recording: periods[recording.path].last)
+    period = periods[latest.path]
+    if latest.kind is not Kind.KLINES:
+        return period.first
+    warm_up = min(HISTORY_MS, (period.last - period.first) // WARM_UP_FRAC)
+    return period.first + warm_up - warm_up % MINUTE
+
+
+def _feeding(
+    rows: Sequence[Recording], periods: Mapping[Path, Period], start: Millis
+) -> list[Recording]:
+    """Return a symbol's feed from `start` on: its best recording, and later ones of the same kind."""
+    alive = [recording for recording in rows if periods[recording.path].last > start]
+    covering = [recording for recording in alive if periods[recording.path].first <= start]
+    if not alive:
+        return []
+    best = min(covering or alive, key=_rank)
+    return [recording for recording in alive if _rank(recording) == _rank(best)]
 
 
 def _rank(recording: Recording) -> tuple[int, Millis]:
     return FEEDS.index(recording.kind), INTERVALS.get(recording.interval, 0)
-
-
-def _default_start(chosen: dict[Key, list[Recording]], periods: dict[Path, Period]) -> Millis:
-    """Return when every symbol has begun, and klines have given their history."""
-    starts = []
-    for rows in chosen.values():
-        latest = max(rows, key=lambda recording: periods[recording.path].first)
-        period = periods[latest.path]
-        warm_up = 0
-        if latest.kind is Kind.KLINES:
-            warm_up = min(HISTORY_MS, (period.last - period.first) // WARM_UP_FRAC)
-        starts.append(period.first + warm_up - warm_up % MINUTE)
-    return max(starts)
 
 
 def _klines_of(found: Sequence[Recording], key: Key) -> tuple[Recording, ...]:

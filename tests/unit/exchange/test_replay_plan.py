@@ -1,0 +1,84 @@
+"""Choosing what to replay: the era, the best feed of each symbol, and its history."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from apps.exchange.adapters.recordings import Kind
+from apps.exchange.adapters.replay_plan import plan_replay
+from chimera.clock import HOUR, MINUTE
+from chimera.errors import InvalidInput
+from chimera.instruments import Market
+
+T0 = 1_700_000_000_000 - 1_700_000_000_000 % HOUR
+
+
+def klines(folder: Path, name: str, first: int, bars: int, width: int = MINUTE) -> Path:
+    times = [first + i * width for i in range(bars)]
+    prices = [100.0] * bars
+    columns = {"open_time": times, **dict.fromkeys(("open", "high", "low", "close"), prices)}
+    path = folder / name
+    pq.write_table(pa.table({**columns, "volume": [1.0] * bars}), path)
+    return path
+
+
+def depth(folder: Path, name: str, first: int, last: int) -> Path:
+    lines = [
+        f'{first * 1_000_000} {{"lastUpdateId": 5, "bids": [["99", "1"]], "asks": [["101", "1"]]}}',
+        f'{last * 1_000_000} {{"stream": "x", "data": {{"e": "depthUpdate", "U": 5, "u": 6, '
+        '"pu": 4, "b": [], "a": []}}',
+    ]
+    path = folder / name
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+def test_plan_without_start_leaves_a_third_of_the_bars_as_history(tmp_path: Path) -> None:
+    path = klines(tmp_path, "um-BTCUSDT-1m-x.parquet", T0, 300)
+
+    plan = plan_replay([path])
+
+    assert (plan.start, plan.end) == (T0 + 100 * MINUTE, T0 + 300 * MINUTE)
+    assert plan.symbols[Market.USDM] == ("BTCUSDT",)
+    assert len(plan.history(Market.USDM, "BTCUSDT")) == 100
+    first, _ = next(plan.feed())
+    assert first == plan.start
+
+
+def test_plan_prefers_depth_that_covers_the_start_and_klines_give_history(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1m-x.parquet", T0, 300)
+    depth(tmp_path, "um-BTCUSDT-x.log.gz", T0 + HOUR, T0 + 2 * HOUR)
+
+    covered = plan_replay([tmp_path], start=T0 + HOUR)
+    before = plan_replay([tmp_path], start=T0 + MINUTE)
+
+    assert [r.kind for r in covered._recordings] == [Kind.DEPTH]
+    assert len(covered.history(Market.USDM, "BTCUSDT")) == 60
+    assert [r.kind for r in before._recordings] == [Kind.KLINES]
+
+
+def test_plan_takes_the_finest_interval_and_leaves_out_what_has_ended(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1m-x.parquet", T0, 300)
+    klines(tmp_path, "um-BTCUSDT-5m-x.parquet", T0, 60, 5 * MINUTE)
+    klines(tmp_path, "um-FILUSDT-1m-x.parquet", T0 - 10 * HOUR, 60)
+
+    plan = plan_replay([tmp_path])
+
+    assert [r.interval for r in plan._recordings] == ["1m"]
+    assert plan.left_out == ("um-FILUSDT",)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"start": T0 + 999 * HOUR}, "--start"), ({"symbols": ("NOPE",)}, "NOPE")],
+)
+def test_plan_impossible_wish_is_refused_by_name(
+    tmp_path: Path, options: dict[str, object], named: str
+) -> None:
+    klines(tmp_path, "um-BTCUSDT-1m-x.parquet", T0, 30)
+
+    with pytest.raises(InvalidInput, match=named):
+        plan_replay([tmp_path], **options)  # type: ignore[arg-type]
