@@ -14,7 +14,7 @@ import hashlib
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chimera.clock import Millis, VirtualClock
 from chimera.events import (
@@ -77,7 +77,7 @@ class SimulatedRuntime:
         self,
         *,
         build: Callable[[], Sequence[Service]],
-        exchange: SimulatedExchange[object],
+        exchange: SimulatedExchange[Any],
         store: Store,
         clock: VirtualClock,
         first: Sequence[Event] = (),
@@ -108,6 +108,11 @@ class SimulatedRuntime:
         self._begin()
         self._handle_due()
         self._catch_up(clock.now())
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The cores of the present life."""
+        return self._dispatcher.services
 
     @property
     def digest(self) -> str:
