@@ -9,19 +9,19 @@ from typing import Any, Protocol
 
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.outbound import BookChanged, KlineMoved, VenueEvent
-from apps.exchange.venue_shell import wire_spot, wire_um
+from apps.exchange.venue_shell import wire_spot, wire_um_events
 from apps.exchange.venue_shell.sockets import Socket
 from apps.exchange.venue_shell.streams import Stream, Topic
 from apps.exchange.venue_shell.wire import Json, dumps, kline_event
 from chimera.clock import Millis
 from chimera.instruments import Market
 
-DEPTH_UPDATE = {Market.USDM: wire_um.depth_update, Market.SPOT: wire_spot.depth_update}
-MINI_TICKER = {Market.USDM: wire_um.mini_ticker, Market.SPOT: wire_spot.mini_ticker}
-TICKER = {Market.USDM: wire_um.ticker, Market.SPOT: wire_spot.ticker}
-TRADE = {Market.USDM: wire_um.trade, Market.SPOT: wire_spot.trade}
-AGG_TRADE = {Market.USDM: wire_um.agg_trade, Market.SPOT: wire_spot.agg_trade}
-BOOK_TICKER = {Market.USDM: wire_um.book_ticker, Market.SPOT: wire_spot.book_ticker}
+DEPTH_UPDATE = {Market.USDM: wire_um_events.depth_update, Market.SPOT: wire_spot.depth_update}
+MINI_TICKER = {Market.USDM: wire_um_events.mini_ticker, Market.SPOT: wire_spot.mini_ticker}
+TICKER = {Market.USDM: wire_um_events.ticker, Market.SPOT: wire_spot.ticker}
+TRADE = {Market.USDM: wire_um_events.trade, Market.SPOT: wire_spot.trade}
+AGG_TRADE = {Market.USDM: wire_um_events.agg_trade, Market.SPOT: wire_spot.agg_trade}
+BOOK_TICKER = {Market.USDM: wire_um_events.book_ticker, Market.SPOT: wire_spot.book_ticker}
 
 
 class MarketView(Protocol):
@@ -163,7 +163,9 @@ class DepthLevelsChannel(Channel):
         previous, self._sent_id = self._sent_id, update_id
         if stream.market is Market.SPOT:
             return wire_spot.depth_levels(update_id, bids, asks)
-        return wire_um.depth_levels(stream.symbol, self.view.now(), update_id, previous, bids, asks)
+        return wire_um_events.depth_levels(
+            stream.symbol, self.view.now(), update_id, previous, bids, asks
+        )
 
 
 class PolledChannel(Channel):
@@ -196,7 +198,7 @@ def open_channel(stream: Stream, view: MarketView) -> Channel:
         case Topic.BOOK_TICKER:
             return DirectChannel(stream, view, BOOK_TICKER[stream.market])
         case Topic.FORCE_ORDER:
-            return DirectChannel(stream, view, wire_um.force_order)
+            return DirectChannel(stream, view, wire_um_events.force_order)
         case Topic.KLINE:
             return KlineChannel(stream, view)
         case Topic.DEPTH:
@@ -212,7 +214,7 @@ def open_channel(stream: Stream, view: MarketView) -> Channel:
 
 
 def _mark_price(view: MarketView, stream: Stream, symbol: str) -> Json | None:
-    return wire_um.mark_price(view.venue.listing(stream.market, symbol), view.now())
+    return wire_um_events.mark_price(view.venue.listing(stream.market, symbol), view.now())
 
 
 def _mini_ticker(view: MarketView, stream: Stream, symbol: str) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 from apps.exchange.core.venue.floor import Listing
 from apps.exchange.core.venue.outbound import Traded
 from apps.exchange.core.venue.types import VenueError
-from apps.exchange.venue_shell import refusals, wire_spot, wire_um
+from apps.exchange.venue_shell import refusals, wire_spot, wire_um, wire_um_events
 from apps.exchange.venue_shell.endpoint import Call
 from apps.exchange.venue_shell.params import Params
 from apps.exchange.venue_shell.wire import Json, eight, kline_row, levels, num
@@ -171,6 +171,10 @@ def listed(call: Call) -> Listing:
     return call.venue.listing(call.market, call.params.symbol())
 
 
+def optional_symbol(call: Call) -> str | None:
+    return listed(call).symbol if "symbol" in call.params else None
+
+
 # --- weights ---------------------------------------------------------------------------------------
 
 
@@ -222,5 +226,5 @@ def _trade(trade: Traded) -> Json:
 
 
 def _agg_trade(trade: Traded) -> Json:
-    wire = wire_um if trade.market is Market.USDM else wire_spot
-    return {name: value for name, value in wire.agg_trade(trade).items() if name not in "eEs"}
+    encode = wire_um_events.agg_trade if trade.market is Market.USDM else wire_spot.agg_trade
+    return {name: value for name, value in encode(trade).items() if name not in "eEs"}

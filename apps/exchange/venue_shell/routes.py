@@ -4,6 +4,7 @@ from functools import partial
 
 from apps.exchange.venue_shell import market_handlers as market
 from apps.exchange.venue_shell import spot_handlers as spot
+from apps.exchange.venue_shell import usdm_account_handlers as account
 from apps.exchange.venue_shell import usdm_handlers as usdm
 from apps.exchange.venue_shell import wallet_handlers as wallet
 from apps.exchange.venue_shell.endpoint import Endpoint, Security
@@ -114,27 +115,27 @@ USDM_ORDERS = (
 )
 
 USDM_ACCOUNT = (
-    _get(_um, "/fapi/v3/account", usdm.account, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v2/account", usdm.account_v2, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v3/balance", usdm.balance, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v2/balance", usdm.balance, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v3/positionRisk", usdm.position_risk, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v2/positionRisk", usdm.position_risk_v2, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v1/symbolConfig", usdm.symbol_config, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v1/accountConfig", usdm.account_config, security=SIGNED, weight=5),
-    _get(_um, "/fapi/v1/commissionRate", usdm.commission_rate, security=SIGNED, weight=20),
-    _get(_um, "/fapi/v1/leverageBracket", usdm.leverage_bracket, security=SIGNED),
-    _post(_um, "/fapi/v1/leverage", usdm.set_leverage, security=SIGNED),
-    _post(_um, "/fapi/v1/marginType", usdm.set_margin_type, security=SIGNED),
-    _get(_um, "/fapi/v1/positionSide/dual", usdm.position_mode, security=SIGNED, weight=30),
-    _post(_um, "/fapi/v1/positionSide/dual", usdm.set_position_mode, security=SIGNED),
-    _get(_um, "/fapi/v1/multiAssetsMargin", usdm.multi_assets_mode, security=SIGNED, weight=30),
-    _post(_um, "/fapi/v1/positionMargin", usdm.position_margin, security=SIGNED),
-    _get(_um, "/fapi/v1/income", usdm.income, security=SIGNED, weight=30),
-    _get(_um, "/fapi/v1/rateLimit/order", usdm.order_rate_limits, security=SIGNED),
-    _post(_um, "/fapi/v1/listenKey", usdm.open_listen_key, security=KEY),
-    _put(_um, "/fapi/v1/listenKey", usdm.extend_listen_key, security=KEY),
-    _delete(_um, "/fapi/v1/listenKey", usdm.close_listen_key, security=KEY),
+    _get(_um, "/fapi/v3/account", account.account, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v2/account", account.account_v2, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v3/balance", account.balance, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v2/balance", account.balance, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v3/positionRisk", account.position_risk, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v2/positionRisk", account.position_risk_v2, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v1/symbolConfig", account.symbol_config, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v1/accountConfig", account.account_config, security=SIGNED, weight=5),
+    _get(_um, "/fapi/v1/commissionRate", account.commission_rate, security=SIGNED, weight=20),
+    _get(_um, "/fapi/v1/leverageBracket", account.leverage_bracket, security=SIGNED),
+    _post(_um, "/fapi/v1/leverage", account.set_leverage, security=SIGNED),
+    _post(_um, "/fapi/v1/marginType", account.set_margin_type, security=SIGNED),
+    _get(_um, "/fapi/v1/positionSide/dual", account.position_mode, security=SIGNED, weight=30),
+    _post(_um, "/fapi/v1/positionSide/dual", account.set_position_mode, security=SIGNED),
+    _get(_um, "/fapi/v1/multiAssetsMargin", account.multi_assets_mode, security=SIGNED, weight=30),
+    _post(_um, "/fapi/v1/positionMargin", account.position_margin, security=SIGNED),
+    _get(_um, "/fapi/v1/income", account.income, security=SIGNED, weight=30),
+    _get(_um, "/fapi/v1/rateLimit/order", account.order_rate_limits, security=SIGNED),
+    _post(_um, "/fapi/v1/listenKey", account.open_listen_key, security=KEY),
+    _put(_um, "/fapi/v1/listenKey", account.extend_listen_key, security=KEY),
+    _delete(_um, "/fapi/v1/listenKey", account.close_listen_key, security=KEY),
 )
 
 SPOT_MARKET = (

@@ -14,7 +14,7 @@ from apps.exchange.core.venue.outbound import (
     PrivateEvent,
 )
 from apps.exchange.core.venue.types import Execution, VenueError
-from apps.exchange.venue_shell import refusals, wire_spot, wire_um
+from apps.exchange.venue_shell import refusals, wire_spot, wire_um_events
 from apps.exchange.venue_shell.faults import (
     DelayEvents,
     DropEvents,
@@ -90,7 +90,7 @@ class UserHub:
         for key, active in list(self._listen_keys.items()):
             if everything or active.expires <= now:
                 del self._listen_keys[key]
-                notice = dumps(wire_um.listen_key_expired(key, now))
+                notice = dumps(wire_um_events.listen_key_expired(key, now))
                 for socket in active.sockets:
                     socket.offer_event(key, notice)
 
@@ -147,18 +147,18 @@ class UserHub:
             case OrderUpdated() if event.order.market is Market.SPOT:
                 return [(Market.SPOT, self._execution_report(event))]
             case OrderUpdated():
-                messages = [(Market.USDM, wire_um.order_trade_update(event))]
+                messages = [(Market.USDM, wire_um_events.order_trade_update(event))]
                 if event.execution_type in FILLS and event.fill is not None:
-                    messages.append((Market.USDM, wire_um.trade_lite(event)))
+                    messages.append((Market.USDM, wire_um_events.trade_lite(event)))
                 return messages
             case AccountChanged() if event.market is Market.SPOT:
                 return [(Market.SPOT, message) for message in wire_spot.account_events(event)]
             case AccountChanged():
-                return [(Market.USDM, wire_um.account_update(event))]
+                return [(Market.USDM, wire_um_events.account_update(event))]
             case AlgoUpdated():
-                return [(Market.USDM, wire_um.algo_update(event))]
+                return [(Market.USDM, wire_um_events.algo_update(event))]
             case LeverageChanged():
-                return [(Market.USDM, wire_um.leverage_update(event))]
+                return [(Market.USDM, wire_um_events.leverage_update(event))]
             case ListUpdated():
                 return [(Market.SPOT, wire_spot.list_status(event))]
             case _:
