@@ -19,6 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -32,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
+RECORDED_SPEED = 60.0
+SIMULATED_SPEED = 10.0  # order flow is simulated order by order, so it cannot run as fast
+SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 
 
@@ -91,12 +95,12 @@ class Demo:
         self.manage("bundle", "activate", str(self.bundle), "--reason", "demo", "--actor", "demo")
         return logins
 
-    def start_worker(self) -> None:
-        self._spawn("worker", sys.executable, "manage.py", "run", *LIVE_SERVICES)
+    def start_worker(self, name: str = "worker", services: Sequence[str] = LIVE_SERVICES) -> None:
+        self._spawn(name, sys.executable, "manage.py", "run", *services)
 
-    def kill_worker(self) -> None:
-        """End the worker as a power cut would; `start_worker` brings it back."""
-        worker = self._processes.pop("worker")
+    def kill_worker(self, name: str = "worker") -> None:
+        """End a worker as a power cut would; `start_worker` brings it back."""
+        worker = self._processes.pop(name)
         worker.kill()
         worker.wait()
 
@@ -263,7 +267,12 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--data", nargs="*", default=[], help="recorded files; none: a simulation")
-    parser.add_argument("--speed", type=float, default=None, help="market seconds per second")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=None,
+        help="market seconds per second; recordings 60 and the simulation 10 unless given",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the simulated order flow")
     parser.add_argument("--port", type=int, default=8092)
     parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo")
@@ -272,12 +281,11 @@ def _options() -> argparse.Namespace:
 
 
 def _venue_options(options: argparse.Namespace) -> list[str]:
-    arguments = ["--seed", str(options.seed)]
+    speed = options.speed or (RECORDED_SPEED if options.data else SIMULATED_SPEED)
+    arguments = ["--seed", str(options.seed), "--speed", str(speed)]
     if options.data:
-        arguments += ["--data", *(str(Path(path).resolve()) for path in options.data)]
-    if options.speed is not None:
-        arguments += ["--speed", str(options.speed)]
-    return arguments
+        return [*arguments, "--data", *(str(Path(path).resolve()) for path in options.data)]
+    return [*arguments, "--symbols", *SIMULATED_SYMBOLS]
 
 
 def _check_port(port: int) -> None:
