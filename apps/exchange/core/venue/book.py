@@ -92,12 +92,13 @@ class OrderBook:
         self._own: dict[Side, SortedDict[Decimal, Level]] = {side: SortedDict() for side in Side}
         self._fed: dict[Side, dict[Decimal, Decimal]] = {side: {} for side in Side}
         self._changed: dict[Side, set[Decimal]] = {side: set() for side in Side}
+        self._unbuilt: dict[Side, Iterator[PriceQty]] = {side: iter(()) for side in Side}
         self.update_id = 0
 
     # --- reading ------------------------------------------------------------------------------------
 
     def best(self, side: Side) -> Level | None:
-        return _best(self._sides[side], side)
+        return _best(self._sides[side], side) or self._build_next(side)
 
     def best_own(self, side: Side) -> Level | None:
         """Return the best level on `side` that holds an own order."""
@@ -110,9 +111,12 @@ class OrderBook:
     def walk(self, side: Side) -> Iterator[Level]:
         """Yield levels best first."""
         levels = self._sides[side]
-        return iter(reversed(levels.values()) if side is Side.BUY else levels.values())
+        yield from reversed(levels.values()) if side is Side.BUY else levels.values()
+        while (level := self._build_next(side)) is not None:
+            yield level
 
     def level(self, side: Side, price: Decimal) -> Level | None:
+        self._build_rest(side)
         level: Level | None = self._sides[side].get(price)
         return level
 
@@ -144,6 +148,8 @@ class OrderBook:
 
     def add(self, order: Order) -> None:
         """Queue an own order's remaining quantity at the tail of its price."""
+        for side in Side:
+            self._build_rest(side)
         level = self._level(order.side, order.price)
         level.queue.append(Entry(order.remaining, order))
         level.total += order.remaining
@@ -186,6 +192,7 @@ class OrderBook:
 
     def fed(self, side: Side, price: Decimal) -> Decimal:
         """Return the external quantity that the feed last said stands at `price`."""
+        self._build_rest(side)
         return self._fed[side].get(price, ZERO)
 
     def set_level(self, side: Side, price: Decimal, qty: Decimal, *, taken: Decimal = ZERO) -> None:
@@ -193,6 +200,7 @@ class OrderBook:
 
         A repeated quantity is no change, so what was consumed there stays consumed.
         """
+        self._build_rest(side)
         fed = self._fed[side]
         if fed.get(price, ZERO) == qty:
             return
@@ -204,6 +212,7 @@ class OrderBook:
 
     def replace_external(self, side: Side, levels: Mapping[Decimal, Decimal]) -> None:
         """Make these the only external levels. Where own orders queue, the queue stays as it is."""
+        self._build_rest(side)
         own = self._own[side]
         fed = self._fed[side]
         for price in [price for price in fed if price not in levels and price not in own]:
@@ -214,8 +223,18 @@ class OrderBook:
                 fed[price] = qty
                 self._force(side, price, qty)
 
+    def stock(self, side: Side, rungs: Iterator[PriceQty]) -> None:
+        """Make `rungs`, best first, the only levels; each is built when somebody looks that far.
+
+        Only where no own order rests, and not for a published book: what is new goes untold.
+        """
+        self._sides[side].clear()
+        self._fed[side].clear()
+        self._unbuilt[side] = rungs
+
     def external_levels(self, side: Side) -> Iterable[Decimal]:
         """Return the prices at which the feed said something stands."""
+        self._build_rest(side)
         return list(self._fed[side])
 
     # --- publishing ---------------------------------------------------------------------------------
@@ -230,6 +249,18 @@ class OrderBook:
         changed[Side.BUY].clear()
         changed[Side.SELL].clear()
         return bids, asks
+
+    def _build_next(self, side: Side) -> Level | None:
+        for price, qty in self._unbuilt[side]:
+            level = Level(price, deque((Entry(qty),)), total=qty, external=qty)
+            self._sides[side][price] = level
+            self._fed[side][price] = qty
+            return level
+        return None
+
+    def _build_rest(self, side: Side) -> None:
+        while self._build_next(side) is not None:
+            pass
 
     def _displayed(self, side: Side, price: Decimal) -> PriceQty:
         level = self._sides[side].get(price)

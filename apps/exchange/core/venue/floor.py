@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 
 from apps.exchange.core.venue import ladder
 from apps.exchange.core.venue import refusals as refuse
@@ -204,9 +205,8 @@ class Floor:
             last=last,
             bought=listing.bought,
             minute_volume=listing.minute_volume,
-            levels=min(levels, self.ladder.levels),
         )
-        return list(rungs[Side.BUY].items()), list(rungs[Side.SELL].items())
+        return list(islice(rungs[Side.BUY], levels)), list(islice(rungs[Side.SELL], levels))
 
     def _build_ladder(self, listing: Listing, last: Decimal) -> None:
         listing.ladder_stale = False
@@ -218,6 +218,10 @@ class Floor:
             minute_volume=listing.minute_volume,
         )
         book = listing.book
+        if not self.publish_market and not book.has_own:
+            for side in Side:
+                book.stock(side, rungs[side])
+            return
         for side in Side:
             facing = book.best_own(side.opposite)
             limit = facing.price if facing else None
@@ -225,7 +229,7 @@ class Floor:
                 side,
                 {
                     price: qty
-                    for price, qty in rungs[side].items()
+                    for price, qty in rungs[side]
                     if limit is None or (price < limit if side is Side.BUY else price > limit)
                 },
             )

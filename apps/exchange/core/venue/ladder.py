@@ -1,5 +1,6 @@
 """Synthetic depth for feeds that carry prices only: a pure function of price, tick and traded volume."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -23,7 +24,7 @@ class LadderShape(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: float = 5_000.0
 
 
-Ladder = dict[Side, dict[Decimal, Decimal]]
+Ladder = dict[Side, Iterator[tuple[Decimal, Decimal]]]
 
 
 def build(
@@ -33,22 +34,18 @@ def build(
     last: Decimal,
     bought: bool,
     minute_volume: float,
-    levels: int | None = None,
 ) -> Ladder:
-    """Return price -> quantity of both sides around `last`, best first; `last` is the ask if `bought`."""
-    tick, step = instrument.filters.tick_size, instrument.filters.step_size
-    at, spread, spacing = _in_ticks(shape, tick, last)
-    top = {Side.BUY: at - spread if bought else at, Side.SELL: at if bought else at + spread}
+    """Return price and quantity of both sides around `last`, best first; `last` is the ask if `bought`.
+
+    Levels are computed as they are taken from the iterators, since most takers need only the first.
+    """
+    at, spread, spacing = _in_ticks(shape, instrument.filters.tick_size, last)
     base, least = _base(shape, instrument, last, minute_volume)
-    ladder: Ladder = {}
-    for side, best in top.items():
-        away = -side.sign * spacing
-        ladder[side] = {
-            tick * ticks: step * _steps(shape, ticks, number, base, least)
-            for number in range(shape.levels if levels is None else levels)
-            if (ticks := best + away * number) > 0
-        }
-    return ladder
+    top = {Side.BUY: at - spread if bought else at, Side.SELL: at if bought else at + spread}
+    return {
+        side: _rungs(shape, instrument, best, -side.sign * spacing, base, least)
+        for side, best in top.items()
+    }
 
 
 def quantity_at(
@@ -66,6 +63,22 @@ def quantity_at(
     base, least = _base(shape, instrument, last, minute_volume)
     number = abs(ticks - at) // spacing
     return instrument.filters.step_size * _steps(shape, ticks, number, base, least)
+
+
+def _rungs(
+    shape: LadderShape,
+    instrument: VenueInstrument,
+    best: int,
+    away: int,
+    base: float,
+    least: int,
+) -> Iterator[tuple[Decimal, Decimal]]:
+    tick, step = instrument.filters.tick_size, instrument.filters.step_size
+    for number in range(shape.levels):
+        ticks = best + away * number
+        if ticks <= 0:
+            return
+        yield tick * ticks, step * _steps(shape, ticks, number, base, least)
 
 
 def _in_ticks(shape: LadderShape, tick: Decimal, last: Decimal) -> tuple[int, int, int]:
