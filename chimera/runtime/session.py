@@ -35,6 +35,7 @@ ATTEMPTS_PER_EVENT = 3
 RESTART_S = (0.2, 1.0, 3.0)
 BACKLOG_MAX = 50_000
 FINISH_S = 5.0
+SUBMIT_STALE_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class Session:
     async def _read_streams(self) -> None:
         """Take in what other workers publish; acknowledge each message after its effects."""
         group = "+".join(self._names)
-        options = ConsumeOptions(start=StartFrom.NEWEST)
+        options = ConsumeOptions(start=StartFrom.OLDEST)  # instruments and histories lie there
         subscription = self._bus.consume(self._streams, group, group, options=options)
         try:
             while True:
@@ -217,10 +218,16 @@ class Session:
     async def _carry_out(
         self, command: Command, repeated: bool, acknowledge: Callable[[], Awaitable[None]]
     ) -> None:
-        """Carry out another worker's command; one delivered before may have left: then only ask."""
+        """Carry out another worker's command.
+
+        A submit that was delivered before may have left, and one that waited long is no longer
+        wanted; of either it is only asked what became of it, and whoever sent it draws the conclusion.
+        """
         if self._exchange is None:
             return
-        if repeated and isinstance(command, SubmitOrder):
+        age_ms = self._clock.now() - command.ts_init
+        stale = age_ms > SUBMIT_STALE_MS * getattr(self._clock, "speed", 1)
+        if isinstance(command, SubmitOrder) and (repeated or stale):
             command = QueryOrder(
                 id=f"query:{command.id}",
                 cause=command.id,
