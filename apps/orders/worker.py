@@ -40,6 +40,7 @@ def _book(store: Store, symbol: str) -> SymbolBook:
     book.counted = SeenIds(sorted(position.counted))
     if position.snapshot is not None:
         book.qty, book.entry_px = position.snapshot.qty, position.snapshot.entry_px
+        book.changed_at = position.snapshot.ts_event
     for fact in position.uncounted:
         if isinstance(fact, OrderFilled):
             book.fold(fact)

@@ -27,6 +27,7 @@ class SymbolBook:
     mark_ts: Millis = 0
     qty: Decimal = ZERO  # signed, folded from fills
     entry_px: Decimal = ZERO
+    changed_at: Millis = 0  # when `qty` last changed
     counted: SeenIds = field(default_factory=SeenIds)  # fills that `qty` is made of
     adopted_at: Millis = 0  # fills up to then are part of what the venue told us
     open_fills: list[str] = field(default_factory=list)  # fills that built the present position
@@ -90,11 +91,11 @@ class SymbolBook:
             self.open_fills.clear()
         if abs(after) > abs(before) or opened:
             self.open_fills.append(fill.id)
-        self.qty = after
+        self.qty, self.changed_at = after, fill.ts_event
         return True
 
     def adopt(self, adopted: PositionAdopted) -> None:
         """Take the venue's word for the position."""
         self.qty, self.entry_px = adopted.qty, adopted.entry_px
-        self.adopted_at = adopted.ts_event
+        self.adopted_at = self.changed_at = adopted.ts_event
         self.open_fills.clear()

@@ -312,7 +312,13 @@ class Lifecycle:
         return self._step(order, gone, report, now, note)
 
     def _search(self, order: OrderRecord, now: Millis) -> _Search:
-        return self._searches.setdefault(order.client_order_id, _Search(began=now))
+        """Return the open search, or begin one; an order in doubt may be visible since it was sent."""
+        search = self._searches.get(order.client_order_id)
+        if search is None:
+            in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
+            began = min(order.history[0].ts, now) if in_doubt else now
+            search = self._searches[order.client_order_id] = _Search(began=began)
+        return search
 
     def _again(self, order: OrderRecord, now: Millis) -> Wake:
         patience = 1 if self._search(order, now).asked < PATIENT_AFTER else 30

@@ -33,16 +33,20 @@ class Protection:
             book.close_again_at = 0
         elif book.unprotected_since is None:
             book.unprotected_since = now
-            deadlines = self.state.deadlines
-            effects += (
-                Wake(SERVICE, f"guard-query:{book.symbol}", now + deadlines.query_stop),
-                Wake(SERVICE, f"guard-close:{book.symbol}", now + deadlines.close_unprotected),
-            )
+            effects += self._deadlines(book, now, earliest=now)
         protection = (book.qty, covered, book.unprotected_since)
         if protection != book.last_protection:
             book.last_protection = protection
             effects.append(Publish(_stop_changed(book, covered, now, cause)))
         return effects
+
+    def resume(self, book: SymbolBook, now: Millis) -> list[Effect]:
+        """Watch again what was unprotected when an earlier life ended; answers get a moment to come."""
+        if book.unprotected_since is None:
+            return []
+        return self._deadlines(
+            book, book.unprotected_since, earliest=now + self.state.deadlines.answer
+        )
 
     def on_query_due(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
         """Unprotected for some time: ask about the stops that are in doubt."""
@@ -128,6 +132,14 @@ class Protection:
         )
         parents = tuple(f"fills/{fill_id}" for fill_id in book.open_fills)
         return self.state.lifecycle.submit(order, now, cause=order.intent_id, parents=parents)
+
+    def _deadlines(self, book: SymbolBook, since: Millis, *, earliest: Millis) -> list[Effect]:
+        deadlines = self.state.deadlines
+        close_at = max(since + deadlines.close_unprotected, earliest)
+        return [
+            Wake(SERVICE, f"guard-query:{book.symbol}", since + deadlines.query_stop),
+            Wake(SERVICE, f"guard-close:{book.symbol}", close_at),
+        ]
 
     @staticmethod
     def _unprotected_for(book: SymbolBook, bound: Millis, now: Millis) -> bool:

@@ -63,6 +63,7 @@ class Reconciliation:
                 if order.purpose is Purpose.ENTRY and order.order_type is OrderType.LIMIT:
                     ends = order.ts + self.state.execution.entry_ttl_ms
                     effects.append(Wake(SERVICE, f"ttl:{order.client_order_id}", max(now, ends)))
+            effects += self.protection.resume(book, now)
             effects += self.protection.protect(book, now, cause=cause)
         return [*effects, *self.state.query_account(now, cause=cause)]
 

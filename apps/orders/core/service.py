@@ -41,7 +41,7 @@ from .book import UNREAD, SymbolBook
 from .deadlines import Deadlines
 from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
-from .guardian import ACKNOWLEDGED, WOULD_TRIGGER
+from .guardian import ACKNOWLEDGED, WOULD_TRIGGER, acknowledged_qty
 from .lifecycle import SERVICE
 from .protection import Protection
 from .reconciliation import RECONCILE, Reconciliation
@@ -78,6 +78,7 @@ class Router:
         self._day_pnl: Decimal | None = None
         self._day: int = -1
         self._entries: deque[Millis] = deque()
+        self._lost_streams: set[str] = set()
 
     def restore(
         self,
@@ -105,6 +106,9 @@ class Router:
                 self._entries.append(order.ts)
                 if order.filled_qty:
                     book.stop_distance = order.stop_distance
+        for book in self.books.values():
+            if acknowledged_qty(book) < abs(book.qty):
+                book.unprotected_since = book.changed_at
         if marked is not None:
             self._day_pnl, self._day = marked.day_pnl_usdt, marked.ts_event // DAY
 
@@ -255,10 +259,10 @@ class Router:
         return self._protection.close_now(book, "the stop would trigger at once", now)
 
     def _cancel_when_over(self, entry: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
-        """Cancel a limit entry whose time is over, should an earlier cancel not have held."""
+        """Cancel a resting entry whose time is over, or that could be filled without us hearing of it."""
         if entry.order_type is not OrderType.LIMIT or entry.state not in ACKNOWLEDGED:
             return []
-        if now < entry.ts + self.state.execution.entry_ttl_ms:
+        if not self._lost_streams and now < entry.ts + self.state.execution.entry_ttl_ms:
             return []
         return self.lifecycle.cancel(entry, now, cause=cause)
 
@@ -291,10 +295,17 @@ class Router:
 
     def _on_stream(self, event: StreamDisconnected, now: Millis) -> list[Effect]:
         if event.connected:
+            self._lost_streams.discard(event.stream)
             self.state.halted_by.discard(event.stream)
             return self._reconciliation.begin(now, cause=event.id)
+        self._lost_streams.add(event.stream)
         self.state.halted_by.add(event.stream)
-        return []
+        return [
+            effect
+            for book in self.books.values()
+            for entry in book.working(Purpose.ENTRY)
+            for effect in self._cancel_when_over(entry, now, cause=event.id)
+        ]
 
     # --- configuration ----------------------------------------------------------------------------------
 
