@@ -118,7 +118,8 @@ class Watch:
                 if algo.symbol == symbol
                 and algo.request.side is (Side.SELL if position.qty > 0 else Side.BUY)
             ]
-            assert len(stops) <= 2, f"{len(stops)} stops rest for {symbol} at {now}"
+            # The one that guards, one on its way out, one on its way in.
+            assert len(stops) <= 3, f"{len(stops)} stops rest for {symbol} at {now}"
             covered = max((stop.request.quantity or ZERO for stop in stops), default=ZERO)
             if abs(position.qty) <= covered:
                 self._since.pop(symbol, None)

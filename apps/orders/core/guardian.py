@@ -1,7 +1,8 @@
 """The guardian: what to do so that a stop rests at the venue for the whole position, and for nothing else.
 
 1. Flat: stops that rest are cancelled.
-2. An acknowledged stop covers the whole position: older ones are cancelled. New before old, always.
+2. Of the stops that rest, the largest is kept and the others are cancelled: new before old, always.
+   If it covers the whole position, all is well.
 3. A stop is on its way or in doubt: wait; its answer comes back here. Never a second one meanwhile.
 4. The venue refused the last stop and an exit is under way: wait for the exit.
 5. No stop: place one. What the venue refuses again and again ends in closing at market.
@@ -42,26 +43,25 @@ Move = PlaceStop | CancelStop | CloseNow
 def guard(book: SymbolBook) -> list[Move]:
     """Return what is to be done for the position in `book`; nothing when all is well or under way."""
     stops = book.working(Purpose.STOP)
-    acknowledged = [stop for stop in stops if stop.state in ACKNOWLEDGED]
+    resting = [stop for stop in stops if stop.state in ACKNOWLEDGED]
     if book.qty == 0:
-        return [CancelStop(stop) for stop in acknowledged]
+        return [CancelStop(stop) for stop in resting]
 
-    covering = [stop for stop in acknowledged if covers(stop, book)]
-    if covering:
-        newest = covering[-1]
-        return [CancelStop(stop) for stop in acknowledged if stop is not newest]
+    best = max(
+        (stop for stop in resting if stop.side is book.position_side.opposite),
+        key=lambda stop: (stop.leaves_qty, stop.ts),
+        default=None,
+    )
+    moves: list[Move] = [CancelStop(stop) for stop in resting if stop is not best]
+    if best is not None and best.leaves_qty >= abs(book.qty):
+        return moves
     if any(stop.state in IN_DOUBT for stop in stops):
-        return []
+        return moves
     if book.stop_refusals and book.working(Purpose.EXIT):
-        return []
+        return moves
     if book.stop_refusals >= MAX_STOP_REFUSALS:
-        return [CloseNow(f"no stop after {book.stop_refusals} attempts")]
-    return [PlaceStop(abs(book.qty))]
-
-
-def covers(stop: OrderRecord, book: SymbolBook) -> bool:
-    """Tell whether `stop` would close the whole position."""
-    return stop.side is book.position_side.opposite and stop.leaves_qty >= abs(book.qty)
+        return [*moves, CloseNow(f"no stop after {book.stop_refusals} attempts")]
+    return [*moves, PlaceStop(abs(book.qty))]
 
 
 def acknowledged_qty(book: SymbolBook) -> Decimal:
