@@ -16,7 +16,7 @@ BARS_READ = 1_000
 
 
 def build(context: WorkerContext) -> Features:
-    features = Features()
+    features = Features(context.speed)
     for symbol in context.symbols:
         history = _recorded_history(context.store, symbol)
         if history is not None:

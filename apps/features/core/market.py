@@ -11,11 +11,16 @@ MARK_FRESH_MS: Millis = 10 * SECOND
 
 
 class LatestMarket:
-    """Keeps the newest of each by event time; what arrives late never replaces something newer."""
+    """Keeps the newest of each by event time; what arrives late never replaces something newer.
 
-    __slots__ = ("_depth", "_mark", "_quote")
+    `speed` is how much faster than the wall a replayed market runs: streams that tick by the wall are
+    then that much further apart in event time.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_depth", "_mark", "_quote", "_speed")
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
         self._quote: QuoteChanged | None = None
         self._depth: DepthChanged | None = None
         self._mark: MarkPriceChanged | None = None
@@ -35,12 +40,14 @@ class LatestMarket:
     def inputs_at(self, bar: BarClosed, depth_levels: int) -> MarketInputs:
         """Return all that is known at the close of `bar`, with the best `depth_levels` of the book."""
         quote, depth, mark = self._quote, self._depth, self._mark
-        at = bar.ts_event
-        if quote is not None and abs(at - quote.ts_event) > QUOTE_FRESH_MS:
+        at, speed = bar.ts_event, self._speed
+        if quote is not None and abs(at - quote.ts_event) > QUOTE_FRESH_MS * speed:
             quote = None
-        if mark is not None and abs(at - mark.ts_event) > MARK_FRESH_MS:
+        if mark is not None and abs(at - mark.ts_event) > MARK_FRESH_MS * speed:
             mark = None
-        if depth is not None and (not depth_levels or abs(at - depth.ts_event) > DEPTH_FRESH_MS):
+        if depth is not None and (
+            not depth_levels or abs(at - depth.ts_event) > DEPTH_FRESH_MS * speed
+        ):
             depth = None
         return MarketInputs(
             bar=bar,

@@ -48,10 +48,11 @@ class Features:
         MarkPriceChanged,
     )
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
+        """`speed` is how much faster than the wall a replayed market runs."""
         self._live: _Live | None = None
         self._lanes: dict[tuple[str, str], Lane] = {}  # by symbol and interval
-        self._markets: defaultdict[str, LatestMarket] = defaultdict(LatestMarket)
+        self._markets: defaultdict[str, LatestMarket] = defaultdict(lambda: LatestMarket(speed))
 
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         match event:

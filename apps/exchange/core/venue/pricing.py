@@ -217,6 +217,7 @@ class Pricing:
             elapsed = ts - listing.moved_at
             listing.mark_px += (price - listing.mark_px) * mark_weight(elapsed)
         listing.moved_at = max(listing.moved_at, ts)
+        listing.index = None  # a fed index holds until the market moves on
 
     def _set_mark(self, listing: Listing, mark: float, index: Decimal) -> None:
         listing.mark_px = mark
