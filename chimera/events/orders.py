@@ -7,7 +7,7 @@ import msgspec
 
 from chimera.clock import Millis
 from chimera.events.base import Command, Event
-from chimera.instruments import Side
+from chimera.instruments import Instrument, Side
 from chimera.money import ZERO
 
 
@@ -196,13 +196,17 @@ class QueryFailed(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.q
 
 
 class SymbolPrepared(Event, frozen=True, kw_only=True, gc=False, tag="order.prepared.v1"):
-    """What the venue says about margin settings; `problem` is None when an entry may go ahead."""
+    """What the venue says about a symbol now: its filters, and the margin settings as they are.
+
+    `problem` is None when an entry may go ahead; `instrument` when the filters could not be read.
+    """
 
     symbol: str
     leverage: int
     isolated: bool
     one_way: bool
     problem: str | None = None
+    instrument: Instrument | None = None
 
 
 # --- our record of an order --------------------------------------------------------------------------

@@ -264,6 +264,7 @@ class SimulatedExchange:
             isolated=settings.margin_type is MarginType.ISOLATED,
             one_way=not books.hedge,
             problem="; ".join(problems) or None,
+            instrument=self.venue.listing(market_of(command.symbol), symbol).instrument.filters,
         )
 
     # --- telling ------------------------------------------------------------------------------------

@@ -132,11 +132,11 @@ class Router:
             case TimerFired():
                 return self._on_timer(event, now)
             case InstrumentListed():
-                return self._on_listed(event, now)
+                return self._on_listed(event.instrument, now, cause=event.id)
             case BundleActivated():
                 return self._activate(event, now)
             case SymbolPrepared():
-                self._on_prepared(event)
+                return self._on_prepared(event, now)
             case AccountReported():
                 return self._reconciliation.on_account(event, now)
             case StreamDisconnected():
@@ -277,7 +277,7 @@ class Router:
                 return self._reconciliation.ask_again(now, cause=timer.id)
             case "prepare":
                 book = self.state.book(key)
-                if book.margin_problem is None:
+                if book.margin_problem is None and book.instrument is not None:
                     return []
                 return self.state.prepare(book, now, cause=timer.id)
             case "guard":
@@ -323,20 +323,20 @@ class Router:
                 effects += self.state.prepare(book, now, cause=event.id)
         return effects
 
-    def _on_listed(self, event: InstrumentListed, now: Millis) -> list[Effect]:
-        book = self.state.book(event.instrument.symbol)
-        book.instrument = event.instrument
-        effects: list[Effect] = []
-        if book.margin_problem is not None:
-            effects += self.state.prepare(book, now, cause=event.id)
-        if book.qty:  # a stop could not be placed before
-            effects += self._protection.protect(book, now, cause=event.id)
-        return effects
+    def _on_listed(self, instrument: Instrument, now: Millis, *, cause: str) -> list[Effect]:
+        book = self.state.book(instrument.symbol)
+        unknown_before, book.instrument = book.instrument is None, instrument
+        if book.qty and unknown_before:  # a stop could not be placed before
+            return self._protection.protect(book, now, cause=cause)
+        return []
 
-    def _on_prepared(self, event: SymbolPrepared) -> None:
+    def _on_prepared(self, event: SymbolPrepared, now: Millis) -> list[Effect]:
         active = self.state.active
         wanted = active.bundle.risk.leverage if active is not None else event.leverage
         problem = event.problem
         if problem is None and event.leverage != wanted:
             problem = f"leverage is {event.leverage}, not {wanted}"
         self.state.book(event.symbol).margin_problem = problem
+        if event.instrument is None:
+            return []
+        return self._on_listed(event.instrument, now, cause=event.id)

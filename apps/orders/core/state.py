@@ -38,10 +38,8 @@ class RouterState:
         return book
 
     def prepare(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
-        """Have margin settings set and read back for a symbol that may be entered."""
-        if self.active is None or book.instrument is None:
-            return []
-        if book.symbol not in self.active.bundle.symbols:
+        """Have margin settings set, and them and the filters read back, for what may be entered."""
+        if self.active is None or book.symbol not in self.active.bundle.symbols:
             return []
         command = PrepareSymbol(
             id=f"prepare:{book.symbol}:{self.generation}:{now}",
