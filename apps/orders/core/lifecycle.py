@@ -209,7 +209,7 @@ class Lifecycle:
                 return self._settle(order, report, now)
             case OrderNotFound():
                 return self._miss(order, report, now)
-            case QueryFailed():
+            case QueryFailed() if order.client_order_id in self._searches:
                 return [self._again(order, now)]
         return []
 

@@ -1,0 +1,345 @@
+"""Agreement with the venue after a start and after a lost stream, and what a restart takes up."""
+
+from decimal import Decimal
+
+import msgspec
+
+from apps.orders.core.book import SymbolBook
+from apps.orders.core.service import Router
+from chimera.bundles import Execution
+from chimera.events import (
+    CancelOrder,
+    OrderChanged,
+    PositionAdopted,
+    QueryAccount,
+    QueryFailed,
+    StreamDisconnected,
+    TradingHalted,
+    TradingResumed,
+)
+from chimera.events.orders import OrderRecord, OrderState, Purpose
+from tests.support.desks import busy_bundle
+from tests.support.routers import QTY, SYMBOL, RouterBench
+
+D = Decimal
+S = OrderState
+HALT = "orders:reconcile"
+
+
+def reborn(bench: RouterBench, *, book: SymbolBook | None = None) -> RouterBench:
+    """Return a bench whose router took up the record of `bench`'s, and knows bundle and instrument."""
+    router = Router()
+    old = bench.book
+    held = book or SymbolBook(SYMBOL, qty=old.qty, entry_px=old.entry_px, changed_at=old.changed_at)
+    router.restore(orders=list(bench.router.lifecycle.orders.values()), positions=[held])
+    again = RouterBench(bench.bundle, router)
+    again.now = bench.now
+    again.activate()
+    again.list_instrument()
+    again.prepare()
+    return again
+
+
+def test_start_stops_new_risk_until_the_venue_agrees() -> None:
+    bench = RouterBench()
+    bench.start()
+    assert [h.source for h in bench.published(TradingHalted)] == [HALT]
+    assert bench.count(QueryAccount) == 1
+
+    bench.account()
+
+    assert [r.source for r in bench.published(TradingResumed)] == [HALT]
+    assert not bench.router.state.halted_by
+
+
+def test_account_unanswered_is_asked_again() -> None:
+    bench = RouterBench()
+    bench.start()
+    bench.wait(2_000)
+    assert bench.count(QueryAccount) == 2
+
+    failed = QueryFailed(
+        id="f",
+        symbol="ACCOUNT",
+        client_order_id="",
+        message="busy",
+        ts_event=bench.now,
+        ts_init=bench.now,
+    )
+    bench.tell(failed)
+    bench.wait(1_000)
+    assert bench.count(QueryAccount) == 3
+
+
+def test_account_reported_without_being_asked_changes_nothing() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+
+    assert bench.account(D(0)) == []
+    assert bench.book.qty == QTY
+
+
+def test_r1_position_we_never_heard_of_is_adopted_and_guarded() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.list_instrument()
+    bench.start()
+    bench.account(D("0.010"))
+    assert bench.book.qty == 0
+    assert HALT in bench.router.state.halted_by
+    seen_at = bench.now
+    bench.wait(1_000)
+
+    bench.account(D("0.010"))
+
+    assert bench.book.qty == D("0.010")
+    (adopted,) = bench.published(PositionAdopted)
+    assert (adopted.qty, adopted.ts_event) == (D("0.010"), seen_at)
+    assert [r.key for r in bench.recorded("positions_snapshots")] == [adopted.id]
+    (stop,) = bench.submits(Purpose.STOP)
+    assert stop.qty == D("0.010")
+
+
+def test_r3_venue_flat_where_we_hold_converges_with_the_missing_exit_told() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    again = reborn(bench)
+    again.start()
+    again.status(stop, S.OPEN)
+
+    again.account(D(0))
+    again.wait(1_000)
+    again.account(D(0), again.resting(stop))
+
+    assert again.book.qty == 0
+    assert [a.qty for a in again.published(PositionAdopted)] == [D(0)]
+    assert again.cancels() == [stop.client_order_id]
+    assert not again.router.state.halted_by
+
+
+def test_differences_that_change_are_looked_at_once_more() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.list_instrument()
+    bench.start()
+    for qty in ("0.010", "0.020", "0.030"):
+        bench.account(D(qty))
+        assert HALT in bench.router.state.halted_by
+        bench.wait(1_000)
+
+    bench.account(D("0.030"))
+
+    assert bench.book.qty == D("0.030")
+
+
+def test_comparison_waits_while_an_order_is_in_doubt() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.unknown(entry)
+    bench.start()
+    for _ in range(3):
+        bench.account(QTY)
+        bench.wait(1_000)
+    assert bench.book.qty == 0
+
+    bench.fill(entry)
+    bench.status(entry, S.FILLED, QTY)
+    bench.accept(bench.newest(Purpose.STOP))
+    bench.account(QTY)
+
+    assert not bench.router.state.halted_by
+    assert not bench.published(PositionAdopted)
+
+
+def test_u7_fills_during_a_disconnect_are_asked_for_when_it_is_back() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    for connected in (False, True):
+        bench.tell(
+            StreamDisconnected(
+                id=f"s{connected}",
+                stream="exchange:user",
+                connected=connected,
+                ts_event=bench.now,
+                ts_init=bench.now,
+            )
+        )
+
+    assert bench.queries() == [stop.client_order_id]
+    bench.fill(stop)
+    bench.status(stop, S.FILLED, QTY)
+    bench.account(D(0))
+    assert bench.book.qty == 0
+    assert not bench.router.state.halted_by
+
+
+def test_fill_older_than_the_adoption_is_part_of_it() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.list_instrument()
+    late = bench.filled(None, QTY)
+    bench.wait(10)
+    bench.start()
+    bench.account(D("-0.006"))
+    bench.wait(1_000)
+    bench.account(D("-0.006"))
+
+    bench.tell(late)
+
+    assert bench.book.qty == D("-0.006")
+
+
+def test_order_of_ours_believed_over_but_resting_is_cancelled() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.canceled(entry)
+    bench.start()
+    bench.take()
+
+    bench.account(D(0), bench.resting(entry))
+
+    (sweep,) = [ask for ask in bench.asks if isinstance(ask, CancelOrder)]
+    assert sweep.client_order_id == entry.client_order_id
+
+
+def test_s8_external_stop_without_trigger_fields_is_left_alone() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    foreign = bench.resting(stop)
+    foreign = msgspec.structs.replace(foreign, client_order_id="web_stop", trigger_px=None)
+    bench.start()
+    bench.status(stop, S.OPEN)
+    bench.take()
+
+    bench.account(QTY, foreign)
+
+    assert bench.cancels() == []
+    assert not bench.router.state.halted_by
+
+
+# --- restart ---------------------------------------------------------------------------------------------------
+
+
+def test_r2_restart_with_a_guarded_position_keeps_both() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    again = reborn(bench)
+
+    again.start()
+    again.status(stop, S.OPEN)
+    again.account(QTY)
+    again.wait(60_000)
+
+    assert again.book.qty == QTY
+    assert not again.submits(Purpose.STOP)
+    assert not again.submits(Purpose.EXIT)
+
+
+def test_restart_asks_about_every_living_order_and_tells_of_it() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    again = reborn(bench)
+
+    again.start()
+
+    assert again.queries() == [entry.client_order_id]
+    assert [c.order.client_order_id for c in again.published(OrderChanged)] == [
+        entry.client_order_id
+    ]
+    assert not again.submits(Purpose.ENTRY)
+
+
+def test_restart_stop_recorded_but_never_sent_ends_in_a_close() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    stop = bench.newest(Purpose.STOP)
+    again = reborn(bench)
+
+    again.start()
+    again.not_found(stop)
+    again.wait(5_000)
+
+    assert len(again.submits(Purpose.EXIT)) == 1
+    assert not again.submits(Purpose.STOP)
+
+
+def test_restart_does_not_start_the_clock_of_protection_anew() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    bench.wait(4_000)
+    again = reborn(bench)
+
+    again.start()
+    again.wait(1_999)
+    assert not again.submits(Purpose.EXIT)  # an answer may still come
+    again.wait(1)
+
+    assert len(again.submits(Purpose.EXIT)) == 1
+
+
+def test_restart_naked_position_is_guarded_at_once() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    again = reborn(RouterBench().ready(), book=SymbolBook(SYMBOL, qty=QTY, entry_px=D(60_000)))
+
+    again.start()
+
+    assert len(again.submits(Purpose.STOP)) == 1
+
+
+def test_restart_takes_the_rest_of_a_limit_entrys_time() -> None:
+    execution = Execution(entry="limit", entry_ttl_ms=30_000)
+    bench = RouterBench(busy_bundle(execution=execution)).ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.wait(20_000)
+    again = reborn(bench)
+    again.start()
+    again.status(entry, S.OPEN)
+
+    again.wait(9_999)
+    assert again.cancels() == []
+    again.wait(1)
+    assert again.cancels() == [entry.client_order_id]
+
+
+def test_restart_intent_delivered_again_is_known() -> None:
+    bench = RouterBench().ready()
+    bench.enter()
+    again = reborn(bench)
+    again.start()
+
+    assert again.tell(again.intent()) == []
+
+
+def test_restart_counts_the_entries_of_the_last_minute() -> None:
+    bench = RouterBench(busy_bundle(max_orders_per_minute=1)).ready()
+    bench.reject(bench.enter())
+    again = reborn(bench)
+    again.start()
+    again.account()
+    again.equity()
+    again.bar()
+
+    assert "entries_per_minute" in again.enter(name="2").history[-1].note
+
+
+def test_restart_fill_that_the_snapshot_counts_is_not_counted_again() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    fill = bench.filled(entry)
+    counted = SymbolBook(SYMBOL, qty=QTY, entry_px=D(60_000))
+    counted.counted.first_time(fill.id)
+    again = reborn(bench, book=counted)  # positions had taken it in, the router had not
+
+    again.tell(fill)
+
+    assert again.book.qty == QTY
+    order: OrderRecord = again.order(entry)
+    assert order.state is S.FILLED

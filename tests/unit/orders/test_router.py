@@ -1,0 +1,536 @@
+"""The router told one thing at a time: intents, gates, protection, and an order's end."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from apps.orders.core.guardian import MAX_STOP_REFUSALS
+from chimera.bundles import Execution
+from chimera.events import (
+    OrderChanged,
+    PrepareSymbol,
+    StopChanged,
+    StreamDisconnected,
+    SubmitOrder,
+    TradingHalted,
+    TradingResumed,
+)
+from chimera.events.decisions import Action
+from chimera.events.orders import OrderState, OrderType, Purpose
+from chimera.instruments import Side
+from chimera.runtime.contract import Ask, Record
+from tests.support.desks import busy_bundle
+from tests.support.routers import QTY, SYMBOL, RouterBench
+
+D = Decimal
+S = OrderState
+
+
+def test_intent_approved_is_recorded_before_it_is_asked() -> None:
+    bench = RouterBench().ready()
+
+    effects = bench.tell(bench.intent())
+
+    kinds = [type(effect) for effect in effects]
+    assert kinds.index(Record) < kinds.index(Ask)
+    (submit,) = bench.submits(Purpose.ENTRY)
+    assert (submit.side, submit.qty, submit.reduce_only) == (Side.BUY, QTY, False)
+
+
+def test_intent_delivered_again_leads_to_nothing() -> None:
+    bench = RouterBench().ready()
+    bench.tell(bench.intent())
+
+    assert bench.tell(bench.intent()) == []
+    assert len(bench.submits(Purpose.ENTRY)) == 1
+
+
+def test_intent_before_anything_is_known_is_refused_on_the_record() -> None:
+    bench = RouterBench()
+
+    bench.tell(bench.intent())
+
+    order = bench.newest(Purpose.ENTRY)
+    assert order.state is S.REFUSED
+    assert not bench.submits(Purpose.ENTRY)
+    assert [c.order.state for c in bench.published(OrderChanged)] == [S.REFUSED]
+
+
+def test_intent_while_reconciling_is_refused() -> None:
+    bench = RouterBench().ready()
+    bench.start()
+
+    assert bench.enter().history[-1].note == "halted"
+
+
+def test_intent_of_another_generation_is_refused() -> None:
+    bench = RouterBench().ready()
+
+    bench.tell(bench.intent(generation=2))
+
+    assert bench.newest(Purpose.ENTRY).history[-1].note == "generation"
+
+
+def test_intent_from_a_venue_clock_ahead_of_ours_is_not_stale() -> None:
+    bench = RouterBench().ready()
+    intent = msgspec.structs.replace(bench.intent(), ts_event=bench.now + 80)
+
+    bench.tell(intent)
+
+    assert bench.newest(Purpose.ENTRY).state is S.SUBMITTED
+
+
+def test_intent_too_old_is_refused() -> None:
+    bench = RouterBench().ready()
+    intent = bench.intent()
+    bench.wait(2_001)
+
+    bench.tell(intent)
+
+    assert bench.newest(Purpose.ENTRY).history[-1].note == "signal_age_ms"
+
+
+def test_intent_after_midnight_needs_the_new_days_result() -> None:
+    bench = RouterBench().ready()
+    bench.wait(86_400_000)
+    bench.bar()
+    assert "day_pnl_usdt" in bench.enter(name="1").history[-1].note
+
+    bench.equity()
+    assert bench.enter(name="2").state is S.SUBMITTED
+
+
+def test_second_intent_while_an_entry_works_is_refused() -> None:
+    bench = RouterBench().ready()
+    bench.enter(name="1")
+
+    assert "one_position" in bench.enter(name="2").history[-1].note
+
+
+def test_bad_prices_are_never_believed() -> None:
+    bench = RouterBench().ready()
+    for close in (float("nan"), float("inf"), 0.0, -1.0):
+        bench.bar(close)
+
+    assert bench.book.last_px == 60_000.0
+
+
+def test_halt_from_another_source_lasts_until_the_same_source_resumes() -> None:
+    bench = RouterBench().ready()
+    times = {"ts_event": bench.now, "ts_init": bench.now}
+    bench.tell(TradingHalted(id="h", source="runtime:store", reason="down", **times))
+    assert bench.enter(name="1").state is S.REFUSED
+
+    bench.tell(TradingResumed(id="r1", source="somebody", **times))
+    assert bench.enter(name="2").state is S.REFUSED
+
+    bench.tell(TradingResumed(id="r2", source="runtime:store", **times))
+    assert bench.enter(name="3").state is S.SUBMITTED
+
+
+def test_own_resumption_coming_back_on_a_stream_does_not_end_a_reconciliation() -> None:
+    bench = RouterBench().ready()
+    bench.start()
+    echo = TradingResumed(
+        id="old", ts_event=bench.now, ts_init=bench.now, source="orders:reconcile"
+    )
+
+    bench.tell(echo)
+
+    assert bench.enter().state is S.REFUSED
+
+
+# --- exits -------------------------------------------------------------------------------------------------
+
+
+def test_close_flat_is_refused_on_the_record() -> None:
+    bench = RouterBench().ready()
+
+    bench.tell(bench.intent(Action.CLOSE))
+
+    assert bench.newest(Purpose.EXIT).state is S.REFUSED
+
+
+def test_close_passes_every_gate_against_new_risk() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    bench.start()  # halted
+    bench.wait(60_000)  # no price, no fresh equity
+    bench.take()
+
+    bench.tell(bench.intent(Action.CLOSE, name="close", generation=99))
+
+    (submit,) = bench.submits(Purpose.EXIT)
+    assert (submit.side, submit.qty, submit.reduce_only) == (Side.SELL, QTY, True)
+
+
+def test_close_twice_sends_one_exit() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+
+    bench.tell(bench.intent(Action.CLOSE, name="a"))
+    bench.tell(bench.intent(Action.CLOSE, name="a"))
+    bench.tell(bench.intent(Action.CLOSE, name="b"))
+
+    assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+def test_s3_position_closed_sweeps_its_stop_and_places_none() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    bench.tell(bench.intent(Action.CLOSE, name="close"))
+    leaving = bench.newest(Purpose.EXIT)
+    bench.accept(leaving)
+    bench.take()
+
+    bench.fill(leaving)
+
+    assert bench.cancels() == [stop.client_order_id]
+    assert not bench.submits(Purpose.STOP)
+
+
+def test_exit_refused_by_the_venue_compares_the_books() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    bench.tell(bench.intent(Action.CLOSE, name="close"))
+
+    bench.reject(bench.newest(Purpose.EXIT), "-2022")
+
+    assert "orders:reconcile" in bench.router.state.halted_by
+    bench.account(D(0))
+    bench.wait(1_000)
+    for order in list(bench.book.orders.values()):
+        bench.status(order, S.OPEN)
+    bench.account(D(0))
+    bench.wait(1_000)
+    bench.account(D(0))
+    assert bench.book.qty == 0
+
+
+def test_exit_clipped_by_the_venue_is_over_when_the_venue_says_so() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    bench.tell(bench.intent(Action.CLOSE, name="close"))
+    leaving = bench.newest(Purpose.EXIT)
+    bench.accept(leaving)
+    bench.fill(leaving, D("0.002"))
+    bench.take()
+
+    bench.wait(2_000)
+    assert leaving.client_order_id in bench.queries()
+    bench.status(leaving, S.FILLED, D("0.002"))
+
+    assert bench.order(leaving).state is S.EXPIRED
+
+
+# --- protection --------------------------------------------------------------------------------------------
+
+
+def test_first_fill_places_the_stop_in_the_same_breath() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.take()
+
+    bench.fill(entry)
+
+    (stop,) = bench.submits(Purpose.STOP)
+    assert (stop.side, stop.qty, stop.reduce_only) == (Side.SELL, QTY, True)
+    assert stop.trigger_px == D("59880.0")  # 0.2 % below the fill
+
+
+def test_fill_before_the_acknowledgement_is_taken_and_guarded() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+
+    bench.fill(entry)
+    bench.accept(entry)
+
+    assert bench.order(entry).state is S.FILLED
+    assert len(bench.submits(Purpose.STOP)) == 1
+
+
+def test_s7_partial_fills_grow_the_stop_without_ever_running_out_of_attempts() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    for part in range(1, 7):
+        bench.take()
+        bench.fill(entry, D("0.001"))
+        (stop,) = bench.submits(Purpose.STOP)
+        assert stop.qty == D("0.001") * part
+        before = [o for o in bench.book.working(Purpose.STOP) if o.state is S.OPEN]
+        bench.accept(bench.newest(Purpose.STOP))
+        assert bench.cancels() == [old.client_order_id for old in before]
+        for old in before:
+            bench.canceled(old)
+
+    assert not bench.submits(Purpose.EXIT)
+    assert len(bench.book.working(Purpose.STOP)) == 1
+
+
+def test_s2_stop_unanswered_is_asked_about_and_never_doubled() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    stop = bench.newest(Purpose.STOP)
+    bench.take()
+
+    bench.unknown(stop)
+    bench.wait(4_900)
+
+    assert stop.client_order_id in bench.queries()
+    assert not bench.submits(Purpose.STOP)
+    bench.status(stop, S.OPEN)
+    bench.wait(20_000)
+    assert not bench.submits(Purpose.STOP)
+    assert not bench.submits(Purpose.EXIT)
+
+
+def test_unprotected_too_long_closes_at_market_once() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    bench.take()
+
+    bench.wait(4_999)
+    assert not bench.submits(Purpose.EXIT)
+    bench.wait(1)
+    assert len(bench.submits(Purpose.EXIT)) == 1
+    bench.wait(5_000)
+    assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+def test_s6_stop_that_would_trigger_at_once_is_the_exit_it_is() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    bench.take()
+
+    bench.reject(bench.newest(Purpose.STOP), "-2021")
+
+    (leaving,) = bench.submits(Purpose.EXIT)
+    assert leaving.reduce_only
+    assert not bench.submits(Purpose.STOP)
+    assert "would trigger" in bench.newest(Purpose.EXIT).intent_id
+
+
+def test_stop_refused_again_and_again_closes_at_market() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    for _ in range(MAX_STOP_REFUSALS):
+        assert not bench.submits(Purpose.EXIT)
+        bench.reject(bench.newest(Purpose.STOP))
+
+    assert len(bench.submits(Purpose.STOP)) == MAX_STOP_REFUSALS
+    assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+def test_closing_that_the_venue_refuses_is_paced() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    for _ in range(MAX_STOP_REFUSALS):
+        bench.reject(bench.newest(Purpose.STOP))
+
+    bench.reject(bench.newest(Purpose.EXIT))
+    assert len(bench.submits(Purpose.EXIT)) == 1
+    bench.wait(1_000)
+    assert len(bench.submits(Purpose.EXIT)) == 2
+
+
+def test_stop_cancelled_by_hand_is_placed_anew() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+
+    bench.canceled(stop)
+
+    assert len(bench.submits(Purpose.STOP)) == 1
+
+
+def test_stop_changed_tells_when_protection_changes() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+
+    told = [(s.position_qty, s.acknowledged_qty) for s in bench.published(StopChanged)]
+
+    assert told == [(QTY, D(0)), (QTY, QTY)]
+
+
+def test_r4_fill_by_hand_changes_the_position_and_its_protection() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    foreign = bench.filled(None, QTY, side=Side.SELL)
+
+    bench.tell(foreign)
+    assert bench.tell(foreign) == []
+
+    assert bench.book.qty == 0
+    assert bench.cancels() == [stop.client_order_id]
+    assert [r.key for r in bench.recorded("fills")][-1] == foreign.id
+
+
+def test_r6_liquidation_flattens_without_a_fight() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    fill = msgspec.structs.replace(
+        bench.filled(None, QTY, side=Side.SELL), client_order_id="autoclose-1"
+    )
+
+    bench.tell(fill)
+
+    assert bench.book.qty == 0
+    assert not bench.submits(Purpose.STOP)
+
+
+def test_instrument_listed_late_lets_a_waiting_stop_go() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.tell(bench.filled(None, QTY, side=Side.BUY))
+    assert not bench.submits(Purpose.STOP)
+
+    bench.list_instrument()
+
+    assert len(bench.submits(Purpose.STOP)) == 1
+
+
+def test_closing_without_an_instrument_goes_out_all_the_same() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.tell(bench.filled(None, QTY, side=Side.BUY))
+
+    bench.wait(5_000)
+
+    assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+# --- limit entries ---------------------------------------------------------------------------------------------
+
+
+def limit_bench() -> RouterBench:
+    execution = Execution(entry="limit", limit_offset_bps=1.0, entry_ttl_ms=30_000)
+    return RouterBench(busy_bundle(execution=execution)).ready()
+
+
+def test_limit_entry_unfilled_in_its_time_is_cancelled() -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    assert entry.order_type is OrderType.LIMIT
+    bench.accept(entry)
+
+    bench.wait(29_999)
+    assert bench.cancels() == []
+    bench.wait(1)
+    assert bench.cancels() == [entry.client_order_id]
+
+
+def test_limit_entry_whose_cancel_was_lost_is_cancelled_again() -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.wait(30_000)
+    bench.take()
+
+    for _ in range(2):
+        bench.wait(2_000)
+        bench.status(entry, S.OPEN)
+
+    assert entry.client_order_id in bench.cancels()
+
+
+def test_limit_entry_found_after_its_time_is_cancelled() -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    bench.unknown(entry)
+    bench.wait(31_000)
+
+    bench.status(entry, S.OPEN)
+
+    assert bench.cancels() == [entry.client_order_id]
+
+
+def test_r8_stream_lost_cancels_resting_entries_and_stops_new_ones() -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    bench.accept(entry)
+    times = {"ts_event": bench.now, "ts_init": bench.now}
+
+    bench.tell(StreamDisconnected(id="s", stream="exchange:user", connected=False, **times))
+
+    assert bench.cancels() == [entry.client_order_id]
+    bench.canceled(entry)
+    bench.bar()
+    assert bench.enter(name="2").state is S.REFUSED
+
+
+# --- configuration ---------------------------------------------------------------------------------------------
+
+
+def test_margin_settings_unanswered_are_asked_for_again() -> None:
+    bench = RouterBench()
+    bench.activate()
+    bench.list_instrument()
+    assert bench.count(PrepareSymbol) == 1
+    bench.take()
+
+    bench.wait(30_000)
+    assert bench.count(PrepareSymbol) == 1
+    bench.prepare(problem="busy")
+    bench.wait(30_000)
+    assert bench.count(PrepareSymbol) == 2
+    bench.prepare()
+    bench.wait(120_000)
+    assert bench.count(PrepareSymbol) == 2
+
+
+def test_bundle_with_another_leverage_waits_for_the_venue_to_follow() -> None:
+    bench = RouterBench().ready()
+    bench.activate(2, busy_bundle(leverage=10))
+    assert bench.count(PrepareSymbol) == 1
+    bench.tell(bench.intent(generation=2))
+    assert "margin_settings" in bench.newest(Purpose.ENTRY).history[-1].note
+
+    bench.prepare(leverage=20)  # an answer to an older question
+    assert bench.book.margin_problem is not None
+    bench.prepare(leverage=10)
+    assert bench.book.margin_problem is None
+
+
+def test_bundle_of_an_older_generation_changes_nothing() -> None:
+    bench = RouterBench().ready()
+    bench.activate(2)
+
+    bench.activate(1)
+
+    assert bench.router.state.generation == 2
+
+
+def test_entries_a_minute_count_over_time() -> None:
+    bench = RouterBench(busy_bundle(max_orders_per_minute=1)).ready()
+    first = bench.enter(name="1")
+    bench.reject(first)
+    bench.bar()
+    assert "entries_per_minute" in bench.enter(name="2").history[-1].note
+
+    bench.wait(60_000)
+    bench.bar()
+    assert bench.enter(name="3").state is S.SUBMITTED
+
+
+@pytest.mark.parametrize("action", [Action.BUY, Action.SELL])
+def test_submit_carries_our_own_id(action: Action) -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter(action)
+
+    (submit,) = [ask for ask in bench.asks if isinstance(ask, SubmitOrder)]
+
+    assert submit.client_order_id == entry.client_order_id
+    assert len(submit.client_order_id) <= 36
+    assert submit.symbol == SYMBOL
