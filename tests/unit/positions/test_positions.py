@@ -1,0 +1,347 @@
+"""The account's books told one fact at a time."""
+
+from decimal import Decimal
+
+import pytest
+
+from apps.positions.core.ledger import PositionLedger
+from apps.positions.core.service import Positions
+from chimera.clock import DAY, HOUR, MINUTE
+from chimera.events import (
+    AccountReported,
+    BarClosed,
+    EquityMarked,
+    FundingPaid,
+    MarkPriceChanged,
+    OrderFilled,
+    PositionAdopted,
+    PositionChanged,
+    TimerFired,
+)
+from chimera.events.base import Event
+from chimera.events.orders import LiquiditySide
+from chimera.events.positions import HeldPosition
+from chimera.instruments import Side
+from chimera.runtime.contract import Effect, Publish, Record
+
+D = Decimal
+SYMBOL = "BTCUSDT-PERP"
+OTHER = "ETHUSDT-PERP"
+T0 = 20_000 * DAY
+
+
+def account(wallet: str = "1000", *held: HeldPosition, at: int = T0) -> AccountReported:
+    return AccountReported(
+        id=f"account:{at}",
+        ts_event=at,
+        ts_init=at,
+        wallet_usdt=D(wallet),
+        positions=held,
+        orders=(),
+    )
+
+
+def held(qty: str, px: str = "100") -> HeldPosition:
+    return HeldPosition(
+        symbol=SYMBOL,
+        qty=D(qty),
+        entry_px=D(px),
+        mark_px=D(px),
+        unrealised_pnl=D(0),
+        leverage=20,
+        isolated=True,
+    )
+
+
+def fill(
+    qty: str, px: str = "100", *, trade: str = "1", at: int = T0 + 1, symbol: str = SYMBOL
+) -> OrderFilled:
+    return OrderFilled(
+        id=f"fill:{symbol}:{trade}",
+        ts_event=at,
+        ts_init=at,
+        symbol=symbol,
+        client_order_id="c",
+        venue_order_id="v",
+        trade_id=trade,
+        side=Side.BUY if D(qty) > 0 else Side.SELL,
+        last_qty=abs(D(qty)),
+        last_px=D(px),
+        filled_qty=abs(D(qty)),
+        fee=D("0.05"),
+        fee_asset="USDT",
+        liquidity_side=LiquiditySide.TAKER,
+    )
+
+
+def funding(amount: str, at: int = T0 + HOUR) -> FundingPaid:
+    return FundingPaid(
+        id=f"funding:{SYMBOL}:{at}",
+        ts_event=at,
+        ts_init=at,
+        symbol=SYMBOL,
+        amount=D(amount),
+        asset="USDT",
+    )
+
+
+def bar(close: float, at: int, symbol: str = SYMBOL) -> BarClosed:
+    return BarClosed(
+        id=f"bar:{symbol}:{at}",
+        ts_event=at,
+        ts_init=at,
+        symbol=symbol,
+        interval="1m",
+        open_time=at - MINUTE,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        volume=1.0,
+    )
+
+
+def start(at: int = T0) -> TimerFired:
+    return TimerFired(
+        id=f"timer:{at}", ts_event=at, ts_init=at, service="positions", timer="start", due=at
+    )
+
+
+def tell(positions: Positions, *events: Event) -> list[Effect]:
+    return [effect for event in events for effect in positions.handle(event, event.ts_init)]
+
+
+def published(effects: list[Effect], kind: type) -> list:
+    return [e.event for e in effects if isinstance(e, Publish) and isinstance(e.event, kind)]
+
+
+def opened(wallet: str = "1000") -> Positions:
+    positions = Positions()
+    tell(positions, account(wallet))
+    return positions
+
+
+def test_first_account_report_opens_the_books_and_is_kept() -> None:
+    positions = Positions()
+
+    effects = tell(positions, account("1000"))
+
+    assert positions.wallet_usdt == D(1000)
+    assert next(e.key for e in effects if isinstance(e, Record)) == "opening"
+    assert tell(positions, account("900", at=T0 + 5)) == []
+    assert positions.wallet_usdt == D(1000)
+
+
+def test_opening_with_a_position_adopts_it() -> None:
+    positions = Positions()
+
+    effects = tell(positions, account("1000", held("2", "90")))
+
+    (changed,) = published(effects, PositionChanged)
+    assert (changed.qty, changed.entry_px, changed.realised_pnl) == (D(2), D(90), D(0))
+
+
+def test_fill_changes_position_wallet_and_equity() -> None:
+    positions = opened()
+
+    effects = tell(positions, fill("2", "100"), fill("-2", "103", trade="2", at=T0 + 9))
+
+    assert [p.qty for p in published(effects, PositionChanged)] == [D(2), D(0)]
+    assert positions.wallet_usdt == D("1000") + D("6") - D("0.10")
+    marked = published(effects, EquityMarked)[-1]
+    assert (marked.wallet_usdt, marked.day_pnl_usdt) == (D("1005.90"), D("5.90"))
+
+
+def test_u8_fill_twice_counts_once() -> None:
+    positions = opened()
+    tell(positions, fill("2"))
+
+    assert tell(positions, fill("2")) == []
+
+
+def test_u6_fill_before_the_books_open_is_kept_and_counted_if_newer() -> None:
+    positions = Positions()
+    tell(positions, fill("1", trade="1", at=T0 - 5), fill("2", trade="2", at=T0 + 5))
+
+    effects = tell(positions, account("1000", at=T0))
+
+    assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
+
+
+def test_funding_before_the_opening_is_part_of_it() -> None:
+    positions = Positions()
+    assert tell(positions, funding("-1", at=T0 - HOUR)) == []
+    tell(positions, account("1000", at=T0))
+
+    assert tell(positions, funding("-1", at=T0 - HOUR)) == []
+    assert positions.wallet_usdt == D(1000)
+
+
+def test_funding_is_counted_once_and_kept() -> None:
+    positions = opened()
+
+    effects = tell(positions, funding("-0.04"), funding("-0.04"))
+
+    assert positions.wallet_usdt == D("999.96")
+    assert [e.collection for e in effects if isinstance(e, Record)].count("funding_records") == 1
+
+
+def test_adoption_takes_the_venues_position_and_wallet() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"))
+    adopted = PositionAdopted(
+        id="adopted:1",
+        ts_event=T0 + 50,
+        ts_init=T0 + 60,
+        symbol=SYMBOL,
+        qty=D(0),
+        entry_px=D(0),
+        wallet_usdt=D("1003.5"),
+    )
+
+    effects = tell(positions, adopted, adopted)
+
+    assert positions.wallet_usdt == D("1003.5")
+    (changed,) = published(effects, PositionChanged)
+    assert (changed.qty, changed.realised_pnl) == (D(0), D("3.55"))
+    assert tell(positions, fill("-2", trade="late", at=T0 + 40)) == []  # part of what was adopted
+
+
+def test_adoption_of_what_we_hold_changes_nothing() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"))
+    same = PositionAdopted(
+        id="adopted:1",
+        ts_event=T0 + 50,
+        ts_init=T0 + 60,
+        symbol=SYMBOL,
+        qty=D(2),
+        entry_px=D(100),
+        wallet_usdt=positions.wallet_usdt,
+    )
+
+    assert tell(positions, same) == []
+
+
+# --- equity ------------------------------------------------------------------------------------------------
+
+
+def test_equity_is_marked_at_every_bar_of_what_is_held() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), fill("1", "50", trade="e", symbol=OTHER))
+
+    effects = tell(
+        positions, bar(101, T0 + MINUTE), bar(49, T0 + MINUTE, OTHER), bar(7, T0 + MINUTE, "X")
+    )
+
+    assert [m.unrealised_usdt for m in published(effects, EquityMarked)] == [D(2), D(1)]
+
+
+def test_equity_when_flat_is_marked_hourly() -> None:
+    positions = opened()
+
+    marks = [
+        m.ts_event
+        for minute in range(1, 181)
+        for m in published(tell(positions, bar(100, T0 + minute * MINUTE)), EquityMarked)
+    ]
+
+    assert marks == [T0 + HOUR, T0 + 2 * HOUR, T0 + 3 * HOUR]
+
+
+def test_equity_bar_delivered_again_is_not_marked_again() -> None:
+    positions = opened()
+    tell(positions, fill("2"))
+    tell(positions, bar(101, T0 + MINUTE))
+
+    assert tell(positions, bar(101, T0 + MINUTE)) == []
+
+
+def test_equity_uses_the_newest_mark_price() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(101, T0 + MINUTE))
+    mark = MarkPriceChanged(
+        id="m",
+        ts_event=T0 + MINUTE,
+        ts_init=T0 + MINUTE,
+        symbol=SYMBOL,
+        mark_px=99.0,
+        index_px=99.0,
+        funding_rate=0.0,
+        next_funding_time=0,
+    )
+
+    effects = tell(positions, mark, fill("1", "100", trade="2", at=T0 + MINUTE + 1))
+
+    assert published(effects, EquityMarked)[-1].unrealised_usdt == D("-3")
+
+
+@pytest.mark.parametrize("close", [float("nan"), float("inf"), 0.0])
+def test_equity_never_believes_what_is_no_price(close: float) -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(101, T0 + MINUTE))
+
+    effects = tell(positions, bar(close, T0 + 2 * MINUTE))
+
+    assert published(effects, EquityMarked)[-1].unrealised_usdt == D(2)
+
+
+def test_day_pnl_begins_anew_at_midnight_with_what_is_unrealised() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(110, T0 + MINUTE))
+
+    effects = tell(positions, bar(110, T0 + DAY), bar(109, T0 + DAY + MINUTE))
+
+    assert [m.day_pnl_usdt for m in published(effects, EquityMarked)] == [D(0), D(-2)]
+
+
+# --- restart -----------------------------------------------------------------------------------------------
+
+
+def restored(**changes: object) -> Positions:
+    positions = Positions()
+    fields: dict[str, object] = {
+        "opening": account("1000"),
+        "ledgers": {SYMBOL: PositionLedger(sequence=1, qty=D(2), entry_px=D(100), fees=D("0.05"))},
+        "adopted_at": {},
+        "seen": ["fill:BTCUSDT-PERP:1"],
+        "uncounted": [],
+        "marked": None,
+    }
+    positions.restore(**(fields | changes))  # type: ignore[arg-type]
+    return positions
+
+
+def test_restart_tells_everybody_what_is_held() -> None:
+    effects = tell(restored(), start())
+
+    assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
+    assert published(effects, EquityMarked)[-1].wallet_usdt == D("999.95")
+
+
+def test_restart_counts_what_an_earlier_life_left() -> None:
+    positions = restored(uncounted=[fill("-2", "103", trade="2")])
+
+    effects = tell(positions, start())
+
+    assert published(effects, PositionChanged)[0].qty == 0
+    assert positions.wallet_usdt == D("1000") + D(6) - D("0.10")
+    assert tell(positions, fill("-2", "103", trade="2")) == []
+
+
+def test_restart_goes_on_with_the_day() -> None:
+    marked = EquityMarked(
+        id="e",
+        ts_event=T0 + HOUR,
+        ts_init=T0 + HOUR,
+        wallet_usdt=D("999.95"),
+        unrealised_usdt=D(4),
+        open_positions=1,
+        day_pnl_usdt=D("-16.05"),
+    )
+    positions = restored(marked=marked)
+
+    effects = tell(positions, start(T0 + 2 * HOUR), bar(102, T0 + 2 * HOUR))
+
+    assert published(effects, EquityMarked)[-1].day_pnl_usdt == D("-16.05")
+    assert tell(positions, bar(102, T0 + HOUR)) == []  # marked in the earlier life
