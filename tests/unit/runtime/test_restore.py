@@ -1,0 +1,183 @@
+"""What workers read back: the last snapshot, and exactly the facts that it does not count."""
+
+from decimal import Decimal
+
+import msgspec
+
+from chimera.clock import HOUR
+from chimera.events import EquityMarked, OrderFilled, PositionAdopted, PositionChanged
+from chimera.events.orders import (
+    LiquiditySide,
+    OrderRecord,
+    OrderState,
+    OrderType,
+    Purpose,
+)
+from chimera.instruments import Side
+from chimera.runtime.contract import Record
+from chimera.runtime.recording import write_of
+from chimera.runtime.restore import living_orders, recorded_equity, recorded_position
+from chimera.store.memory import MemoryStore
+
+D = Decimal
+SYMBOL = "BTCUSDT-PERP"
+T0 = 1_746_374_400_000
+
+
+def keep(store: MemoryStore, collection: str, body: msgspec.Struct, symbol: str = SYMBOL) -> None:
+    store.write((write_of(Record(collection, body.id, body, symbol, body.ts_event)),))  # type: ignore[attr-defined]
+
+
+def fill(trade: int, at: int) -> OrderFilled:
+    return OrderFilled(
+        id=f"fill:{trade}",
+        ts_event=at,
+        ts_init=at,
+        symbol=SYMBOL,
+        client_order_id="c",
+        venue_order_id="v",
+        trade_id=str(trade),
+        side=Side.BUY,
+        last_qty=D(1),
+        last_px=D(100),
+        filled_qty=D(1),
+        fee=D(0),
+        fee_asset="USDT",
+        liquidity_side=LiquiditySide.TAKER,
+    )
+
+
+def snapshot(sequence: int, cause: str, at: int) -> PositionChanged:
+    return PositionChanged(
+        id=f"pos:{sequence}",
+        cause=cause,
+        ts_event=at,
+        ts_init=at,
+        symbol=SYMBOL,
+        sequence=sequence,
+        qty=D(sequence),
+        entry_px=D(100),
+        opened_at=T0,
+        realised_pnl=D(0),
+        fees=D(0),
+        funding=D(0),
+    )
+
+
+def test_recorded_position_nothing_recorded_is_nothing() -> None:
+    position = recorded_position(MemoryStore(), SYMBOL)
+
+    assert (position.snapshot, position.uncounted, position.adopted_at) == (None, (), 0)
+
+
+def test_recorded_position_fills_without_a_snapshot_are_all_uncounted_in_order() -> None:
+    store = MemoryStore()
+    for trade, at in ((10, T0 + 5), (9, T0 + 5), (2, T0)):
+        keep(store, "fills", fill(trade, at))
+
+    assert [f.id for f in recorded_position(store, SYMBOL).uncounted] == [
+        "fill:2",
+        "fill:9",
+        "fill:10",
+    ]
+
+
+def test_recorded_position_more_fills_than_a_page_are_told_apart_exactly() -> None:
+    store = MemoryStore()
+    for number in range(1, 2_501):
+        keep(store, "fills", fill(number, T0 + number))
+        if number not in (1_200, 2_500):
+            keep(store, "positions_snapshots", snapshot(number, f"fill:{number}", T0 + number))
+
+    position = recorded_position(store, SYMBOL)
+
+    assert [f.id for f in position.uncounted] == ["fill:1200", "fill:2500"]
+    assert position.snapshot is not None
+    assert position.snapshot.sequence == 2_499
+
+
+def test_recorded_position_of_one_moment_takes_the_last_sequence() -> None:
+    store = MemoryStore()
+    for sequence in range(1, 12):
+        keep(store, "positions_snapshots", snapshot(sequence, f"fill:{sequence}", T0))
+
+    position = recorded_position(store, SYMBOL)
+
+    assert position.snapshot is not None
+    assert position.snapshot.sequence == 11
+
+
+def test_recorded_position_adopted_leaves_out_what_is_part_of_it() -> None:
+    store = MemoryStore()
+    keep(store, "positions_snapshots", snapshot(1, "fill:1", T0))
+    keep(store, "fills", fill(2, T0 + 10))
+    adopted = PositionAdopted(
+        id="adopted",
+        ts_event=T0 + 20,
+        ts_init=T0 + 20,
+        symbol=SYMBOL,
+        qty=D(5),
+        entry_px=D(99),
+        wallet_usdt=D(1),
+    )
+    keep(store, "positions_snapshots", adopted)
+    keep(store, "fills", fill(3, T0 + 30))
+
+    position = recorded_position(store, SYMBOL)
+    assert [fact.id for fact in position.uncounted] == ["adopted", "fill:3"]
+
+    keep(store, "positions_snapshots", snapshot(2, "adopted", T0 + 21))
+    position = recorded_position(store, SYMBOL)
+    assert [fact.id for fact in position.uncounted] == ["fill:3"]
+    assert position.adopted_at == T0 + 20
+
+
+def test_recorded_position_of_old_needs_no_old_fills() -> None:
+    store = MemoryStore()
+    keep(store, "fills", fill(1, T0))
+    keep(store, "positions_snapshots", snapshot(1, "account:1", T0 + 8 * HOUR))
+
+    assert recorded_position(store, SYMBOL).uncounted == ()
+
+
+def test_living_orders_are_those_that_are_not_over() -> None:
+    store = MemoryStore()
+    for number, state in enumerate(OrderState):
+        order = OrderRecord(
+            client_order_id=f"c-{number}",
+            revision=1,
+            symbol=SYMBOL,
+            ts=T0,
+            intent_id="i",
+            generation=1,
+            purpose=Purpose.ENTRY,
+            side=Side.BUY,
+            order_type=OrderType.MARKET,
+            qty=D(1),
+            state=state,
+        )
+        store.write((write_of(Record("orders", order.client_order_id, order, SYMBOL, T0)),))
+
+    states = {order.state for order in living_orders(store)}
+
+    assert states == {state for state in OrderState if not state.is_terminal}
+
+
+def test_recorded_equity_is_the_newest_mark() -> None:
+    store = MemoryStore()
+    assert recorded_equity(store) is None
+    for at in (T0, T0 + 2, T0 + 1):
+        mark = EquityMarked(
+            id=f"e{at}",
+            ts_event=at,
+            ts_init=at,
+            wallet_usdt=D(1),
+            unrealised_usdt=D(0),
+            open_positions=0,
+        )
+        keep(store, "positions_snapshots", mark, "ACCOUNT")
+
+    newest = recorded_equity(store)
+
+    assert newest is not None
+    assert newest.ts_event == T0 + 2
