@@ -1,7 +1,7 @@
 """Exact arithmetic for prices, quantities and money. Every rounding names its mode and increment."""
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from math import inf
+from math import inf, isfinite
 from typing import Literal
 
 ZERO = Decimal(0)
@@ -24,7 +24,7 @@ def decimal_of(value: float) -> Decimal:
     ValueError
         If `value` is NaN or infinite: missing is unknown, never a number.
     """
-    if value != value or value in (float("inf"), float("-inf")):
+    if not isfinite(value):
         raise ValueError(f"{value} is not a price, quantity or amount")
     return Decimal(repr(value))
 

@@ -1,6 +1,6 @@
 """What both runtimes share: an event goes to every local core that consumes it, and so on until quiet."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 
 from chimera.clock import Millis
@@ -44,9 +44,8 @@ class Dispatcher:
             If a core raises; then no effect of this event may be carried out.
         """
         effects: list[Effect] = []
-        waiting = deque((event,))
-        while waiting:
-            current = waiting.popleft()
+        waiting = [event]  # grows while it is walked
+        for current in waiting:
             for service in self._consumers(current):
                 try:
                     for effect in service.handle(current, now):

@@ -1,6 +1,5 @@
-"""From `Record` effects to the store's writes: the one place where a document is encoded."""
+"""From `Record` effects to the store's writes."""
 
-from chimera.events import encode
 from chimera.runtime.contract import Record
 from chimera.store.interface import Write
 
@@ -9,7 +8,7 @@ def write_of(record: Record) -> Write:
     return Write(
         record.collection,
         record.key,
-        encode(record.body),
+        record.body,
         record.revision,
         record.symbol,
         record.ts,

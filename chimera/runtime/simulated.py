@@ -43,7 +43,7 @@ from chimera.runtime.dispatch import Dispatcher
 from chimera.runtime.faults import CrashMoment, FaultRates, Faults
 from chimera.runtime.recording import write_of
 from chimera.runtime.timers import Timers
-from chimera.store.interface import Store
+from chimera.store.interface import Store, Write
 
 Input = TypeVar("Input", contravariant=True)
 TIMEOUT: Millis = 1_000  # after which the sender of an unanswered request gives up
@@ -105,6 +105,7 @@ class SimulatedRuntime:
         self._sent = 0
         self._stream_back_at: Millis = 0
         self._digest = hashlib.sha256()
+        self._undigested: list[Write] = []
         self._begin()
         self._handle_due()
         self._catch_up(clock.now())
@@ -117,6 +118,9 @@ class SimulatedRuntime:
     @property
     def digest(self) -> str:
         """SHA-256 over every record written so far, in order: equal runs have equal digests."""
+        for write in self._undigested:
+            self._digest.update(write.body)
+        self._undigested.clear()
         return self._digest.hexdigest()
 
     def run(self, inputs: Iterable[tuple[Millis, object]]) -> None:
@@ -204,8 +208,7 @@ class SimulatedRuntime:
         writes = [write_of(effect) for effect in effects if type(effect) is Record]
         if writes:
             self.store.write(writes)
-            for write in writes:
-                self._digest.update(write.body)
+            self._undigested += writes
 
     def _crash(self, moment: CrashMoment, event: Event, effects: Sequence[Effect]) -> None:
         """End the process while it handles `event`, and begin the next life.

@@ -31,7 +31,6 @@ _COLLECTIONS = frozenset(str(collection) for collection in Collection)
 _key_matches = re.compile(KEY).fullmatch
 _reference_matches = re.compile(f"(?:{'|'.join(Collection)})/{KEY}").fullmatch
 _field_matches = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}").fullmatch
-_BRACE = ord("{")
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -93,8 +92,7 @@ def check_batch(batch: Sequence[Write]) -> None:
             or not _key_matches(write.key)
             or write.revision < 1
             or not TS_MIN <= write.ts < TS_MAX
-            or not write.body
-            or write.body[0] != _BRACE
+            or (type(write.document) is bytes and write.document[:1] != b"{")
         ):
             _refuse(write)
         for parent in write.parents:

@@ -11,6 +11,7 @@ import msgspec
 
 from chimera.clock import Millis
 from chimera.errors import Conflict
+from chimera.events import encode
 
 QUERY_LIMIT_MAX = 1_000
 WRITE_BATCH_MAX = 10_000
@@ -60,18 +61,25 @@ class Page(msgspec.Struct, frozen=True):
 class Write(msgspec.Struct, frozen=True, gc=False):
     """One revision of one document on its way into the store.
 
-    `body` is the JSON object as its producer encoded it, stored without another encoding.
+    `document` is a JSON object as its producer encoded it, or a struct, which is encoded when its
+    `body` is asked for: a simulation in memory never pays for what nobody reads.
     `symbol` (empty if none) and `ts` (UTC ms) are what queries select by. `parents` name the
     documents it follows from, each as ``collection/key``.
     """
 
     collection: str
     key: str
-    body: bytes
+    document: bytes | msgspec.Struct
     revision: int
     symbol: str
     ts: Millis
     parents: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        """The document's JSON; a struct is encoded anew each time."""
+        document = self.document
+        return document if isinstance(document, bytes) else encode(document)
 
 
 class Edge(msgspec.Struct, frozen=True, order=True):

@@ -45,6 +45,7 @@ class Positions:
 
     def __init__(self) -> None:
         self._ledgers: dict[str, PositionLedger] = {}
+        self._net = ZERO  # of all ledgers: what trading added to the wallet
         self._open: set[str] = set()
         self._marks: dict[str, float] = {}
         self._seen = SeenIds()
@@ -106,7 +107,7 @@ class Positions:
     @property
     def wallet_usdt(self) -> Decimal:
         opening = self._opening_usdt if self._opening_usdt is not None else ZERO
-        return opening + sum((ledger.net for ledger in self._ledgers.values()), ZERO)
+        return opening + self._net
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
         """Count what an earlier life left, then tell everybody what is held."""
@@ -242,6 +243,8 @@ class Positions:
     # --- helpers ---------------------------------------------------------------------------------------
 
     def _keep(self, symbol: str, ledger: PositionLedger) -> None:
+        before = self._ledgers.get(symbol)
+        self._net += ledger.net if before is None else ledger.net - before.net
         self._ledgers[symbol] = ledger
         if ledger.qty:
             self._open.add(symbol)
