@@ -1,12 +1,16 @@
-"""Wires the connector into a runtime, pointed at the real exchange or at the venue the settings name."""
+"""Makes the connection to the exchange: to the real one, or to the venue that the settings name."""
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from apps.exchange.adapters.connector import Connector
+from apps.exchange.adapters.markets import Connectors
 from apps.exchange.adapters.pointing import point
-from apps.exchange.adapters.tapped import TappedUsdm
+from apps.exchange.adapters.spot import SpotConnector
+from apps.exchange.adapters.tapped import TappedSpot, TappedUsdm
 from apps.exchange.adapters.usdm import UsdmConnector
 from chimera.clock import Clock, ScaledClock, WallClock
 from chimera.errors import ConfigInvalid, Unavailable
@@ -16,11 +20,16 @@ HISTORY_BARS = 1_000
 RECV_WINDOW_MS = 10_000
 REQUEST_TIMEOUT_MS = 5_000
 
+_MARKETS: dict[Market, tuple[Any, Any]] = {
+    Market.USDM: (TappedUsdm, UsdmConnector),
+    Market.SPOT: (TappedSpot, SpotConnector),
+}
+
 
 def connect(
     *, url: str, key: str, secret: str, symbols: Sequence[str], interval: str, clock: Clock
-) -> UsdmConnector:
-    """Return a connector for the perpetuals among `symbols`.
+) -> Connectors:
+    """Return the connection to the markets that `symbols` trade in.
 
     Parameters
     ----------
@@ -30,27 +39,37 @@ def connect(
     Raises
     ------
     ConfigInvalid
-        If a key or secret is missing, or no symbol is a perpetual.
+        If a key or secret is missing, or there is no symbol.
     """
-    perpetuals = [symbol for symbol in symbols if market_of(symbol) is Market.USDM]
-    if not perpetuals:
-        raise ConfigInvalid("the active bundle names no perpetual", symbols=list(symbols))
+    if not symbols:
+        raise ConfigInvalid("the active bundle names no symbol")
     if not (key and secret):
         raise ConfigInvalid("CHIMERA_EXCHANGE_KEY and CHIMERA_EXCHANGE_SECRET must be set")
-    client = TappedUsdm(
+    by_market: dict[Market, Connector] = {}
+    for market, (client_type, connector_type) in _MARKETS.items():
+        traded = [symbol for symbol in symbols if market_of(symbol) is market]
+        if traded:
+            by_market[market] = connector_type(
+                _client(client_type, url, key, secret),
+                symbols=traded,
+                interval=interval,
+                history_bars=HISTORY_BARS,
+                clock=clock,
+            )
+    return Connectors(by_market, clock)
+
+
+def _client(client_type: Any, url: str, key: str, secret: str) -> Any:
+    client = client_type(
         {
             "apiKey": key,
             "secret": secret,
             "timeout": REQUEST_TIMEOUT_MS,
             "enableRateLimit": False,  # the venue's own limits are met by asking for little
-            "options": {"recvWindow": RECV_WINDOW_MS, "fetchCurrencies": False},
+            "options": {"recvWindow": RECV_WINDOW_MS},
         }
     )
-    if url:
-        point(client, url, "ws" + url.removeprefix("http"))
-    return UsdmConnector(
-        client, symbols=perpetuals, interval=interval, history_bars=HISTORY_BARS, clock=clock
-    )
+    return point(client, url, "ws" + url.removeprefix("http")) if url else client
 
 
 def venue_clock(url: str) -> Clock:

@@ -4,30 +4,40 @@ from collections.abc import Sequence
 from typing import Any
 
 from chimera.clock import INTERVALS, Millis
-from chimera.events import BarClosed, MarkPriceChanged, QuoteChanged, TradePrinted
+from chimera.events import BarClosed, DepthChanged, MarkPriceChanged, QuoteChanged, TradePrinted
 from chimera.events.base import Event
 from chimera.ids import bar_id
 from chimera.instruments import Market, Side, symbol_of
 
 Raw = dict[str, Any]
+RawLevels = Sequence[Sequence[str]]
 
 
 def market_event(message: Raw, market: Market, now: Millis) -> Event | None:
-    """Return the event that one websocket message states, or None when it states none of ours.
+    """Return the event that one message of a combined stream states, or None when it states none of ours.
 
-    A kline that is still open is none: it changes until its bar closes.
+    A kline that is still open is none: it changes until its bar closes. Depth is read from the streams
+    of the best levels, which state the whole picture each time.
     """
-    match message.get("e"):
+    data: Raw = message["data"]
+    match data.get("e"):
         case "kline":
-            return _bar(message, market, now) if message["k"]["x"] else None
+            return _bar(data, market, now) if data["k"]["x"] else None
         case "bookTicker":
-            return _quote(message, market, now)
+            return _quote(data, market, now)
         case "markPriceUpdate":
-            return _mark(message, market, now)
+            return _mark(data, market, now)
         case "trade":
-            return _trade(message, market, now)
-        case None if {"u", "b", "B", "a", "A"} <= message.keys():  # spot book tickers have no type
-            return _quote(message, market, now)
+            return _trade(data, market, now)
+        case "depthUpdate":
+            levels = data["b"], data["a"]
+            return _depth(data["s"], data["u"], levels, market, data["T"], now)
+        case None if "lastUpdateId" in data:  # spot names neither type nor symbol
+            levels = data["bids"], data["asks"]
+            name = message["stream"].partition("@")[0].upper()
+            return _depth(name, data["lastUpdateId"], levels, market, now, now)
+        case None if "u" in data:  # spot book tickers have no type
+            return _quote(data, market, now)
     return None
 
 
@@ -67,6 +77,26 @@ def _quote(message: Raw, market: Market, now: Millis) -> QuoteChanged:
         bid_qty=float(message["B"]),
         ask_px=float(message["a"]),
         ask_qty=float(message["A"]),
+    )
+
+
+def _depth(
+    name: str,
+    update_id: int,
+    levels: tuple[RawLevels, RawLevels],
+    market: Market,
+    ts: Millis,
+    now: Millis,
+) -> DepthChanged:
+    symbol = symbol_of(name, market)
+    bids, asks = (tuple((float(px), float(qty)) for px, qty in side) for side in levels)
+    return DepthChanged(
+        id=f"depth:{symbol}:{update_id}",
+        ts_event=ts,
+        ts_init=now,
+        symbol=symbol,
+        bids=bids,
+        asks=asks,
     )
 
 

@@ -1,0 +1,315 @@
+"""What the connectors of both markets share: instruments, history, bars, the clocks, the venue's limits.
+
+`usdm` and `spot` add their sockets and their order desk. Used by `markets` and `apps/exchange/worker.py`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from apps.exchange.core.venue.instruments import parse_symbol
+from chimera.clock import Clock, Millis
+from chimera.errors import ChimeraError, InvalidInput, RateLimited, Transient, Unavailable
+from chimera.events import (
+    BarClosed,
+    HistoryLoaded,
+    InstrumentListed,
+    MarkPriceChanged,
+    QuoteChanged,
+    TradingHalted,
+    TradingResumed,
+)
+from chimera.events.base import Command
+from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
+
+from .bars import BarSequence
+from .calls import Calls, Endpoint, Raw
+from .desk import UNREADABLE, OrderDesk
+from .streams import Sink, Stream
+from .tapped import Tapped
+from .wire_market import bar_of_row, market_event
+
+log = structlog.get_logger(__name__)
+
+CLOCK_CHECK_S = 60.0
+CLOCK_OFFSET_MAX_MS = 1_000
+LISTING_CHECK_S = 3_600.0
+SILENCE_S = 10.0
+SILENCE_CHECK_S = 1.0
+BARS_PER_READ = 1_000
+SYMBOLS_PER_SOCKET = 50
+RETRY_S = 1.0
+
+Check = Callable[[Sink], Awaitable[None]]
+IsBehind = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicReads:
+    """The endpoints of one market that anybody may ask."""
+
+    exchange_info: Endpoint
+    klines: Endpoint
+    book_tickers: Endpoint
+
+
+class Connector(ABC):
+    """Market data, orders and account of one market.
+
+    Parameters
+    ----------
+    listed : kept here, and read by the desk: the venue's latest listing by our symbol
+    silence_s : how long a market stream may say nothing before the venue is asked whether it should have
+    """
+
+    def __init__(
+        self,
+        client: Tapped,
+        *,
+        market: Market,
+        reads: PublicReads,
+        calls: Calls,
+        desk: OrderDesk,
+        listed: dict[str, Instrument],
+        symbols: Sequence[str],
+        interval: str,
+        history_bars: int,
+        clock: Clock,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._client = client
+        self._market = market
+        self._reads = reads
+        self._calls = calls
+        self._desk = desk
+        self._symbols = list(symbols)
+        self._interval = interval
+        self._history_bars = history_bars
+        self._clock = clock
+        self._silence_s = silence_s
+        self._listed = listed
+        self._quotes: dict[str, tuple[float, float]] = {}  # the last best bid and ask we heard
+        self._marks: dict[str, float] = {}
+        self._clock_off = False
+
+    # --- what a market adds ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def market_streams(self, sink: Sink, bars: BarSequence) -> list[Stream]: ...
+
+    @abstractmethod
+    def user_stream(self, sink: Sink) -> Stream: ...
+
+    # --- the port -------------------------------------------------------------------------------------
+
+    async def run(self, sink: Sink) -> None:
+        """List the instruments, load history, then bring everything the streams say."""
+        await self._until_answered(self._check_clock, sink)
+        await self._until_answered(self._check_listing, sink)
+        self._leave_out_unlisted()
+        bars = BarSequence(self._bars_since, sink)
+        for symbol in self._symbols:
+            await self._until_answered(self._load_history, sink, symbol, bars)
+        streams = [*self.market_streams(sink, bars), self.user_stream(sink)]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for stream in streams:
+                    tasks.create_task(stream.keep(), name=stream.name)
+                tasks.create_task(self._repeat(CLOCK_CHECK_S, self._check_clock, sink))
+                tasks.create_task(self._repeat(LISTING_CHECK_S, self._check_listing, sink))
+                tasks.create_task(self._tell_limits(sink))
+        finally:
+            bars.stop()
+
+    async def execute(self, command: Command, sink: Sink) -> None:
+        await self._desk.execute(command, sink)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    # --- instruments and history ----------------------------------------------------------------------
+
+    async def _check_listing(self, sink: Sink) -> None:
+        """Say which filters are new or changed."""
+        info = await self._calls.read(self._reads.exchange_info, {}, optional=bool(self._listed))
+        for limit in info.get("rateLimits", ()):
+            if limit["rateLimitType"] == "REQUEST_WEIGHT":
+                self._calls.weight_limit = int(limit["limit"])
+        now = self._clock.now()
+        for row in info["symbols"]:
+            symbol = symbol_of(row["symbol"], self._market)
+            if symbol not in self._symbols:
+                continue
+            try:
+                instrument = parse_symbol(self._market, row).filters
+            except InvalidInput as error:
+                log.error("a listing cannot be read", error=error.message, raw=row)
+                continue
+            if self._listed.get(symbol) != instrument:
+                self._listed[symbol] = instrument
+                sink(
+                    InstrumentListed(
+                        id=f"instrument:{symbol}:{now}",
+                        ts_event=now,
+                        ts_init=now,
+                        instrument=instrument,
+                    )
+                )
+
+    def _leave_out_unlisted(self) -> None:
+        """A symbol the venue does not list is never traded; the others are."""
+        for symbol in list(self._symbols):
+            if symbol not in self._listed:
+                log.warning("the venue does not list a symbol of the bundle", symbol=symbol)
+                self._symbols.remove(symbol)
+
+    async def _load_history(self, sink: Sink, symbol: str, bars: BarSequence) -> None:
+        past = tuple(await self._closed_bars(symbol, {"limit": self._history_bars + 1}))
+        if not past:
+            return
+        bars.begin(symbol, past[-1].ts_event)
+        sink(
+            HistoryLoaded(
+                id=f"history:{symbol}:{self._interval}:{past[-1].ts_event}",
+                ts_event=past[-1].ts_event,
+                ts_init=self._clock.now(),
+                symbol=symbol,
+                interval=self._interval,
+                bars=past,
+            )
+        )
+
+    async def _bars_since(self, symbol: str, open_time: Millis) -> list[BarClosed]:
+        return await self._closed_bars(symbol, {"startTime": open_time, "limit": BARS_PER_READ})
+
+    async def _closed_bars(self, symbol: str, span: Raw) -> list[BarClosed]:
+        """Read bars that another one follows: the last one may be open still, whatever our clock says."""
+        rows = await self._calls.read(
+            self._reads.klines,
+            {"symbol": venue_symbol(symbol), "interval": self._interval, **span},
+            optional=True,
+        )
+        now = self._clock.now()
+        return [bar_of_row(row, symbol, self._interval, now) for row in rows[:-1]]
+
+    # --- streams --------------------------------------------------------------------------------------
+
+    def market_stream(
+        self, name: str, url: str, sink: Sink, bars: BarSequence, *, is_behind: IsBehind
+    ) -> Stream:
+        """Return the stream of one combined socket."""
+
+        async def watch_silence(stream: Stream) -> None:
+            while True:
+                await asyncio.sleep(min(SILENCE_CHECK_S, self._silence_s / 2))
+                if stream.silent_s < self._silence_s:
+                    continue
+                if await self._is_behind(is_behind):
+                    raise Unavailable(f"silent for {stream.silent_s:.0f} s while the market moved")
+                stream.touch()
+
+        return Stream(
+            name,
+            client=self._client,
+            dial=lambda tap: self._client.open_line(url, tap),
+            on_message=lambda message: self._on_market(message, sink, bars),
+            clock=self._clock,
+            sink=sink,
+            on_open=bars.catch_up,
+            guard=watch_silence,
+        )
+
+    def socket_names(self) -> list[list[str]]:
+        """Return the venue's names of our symbols, as many together as one socket shall carry."""
+        names = [venue_symbol(symbol).lower() for symbol in self._symbols]
+        return [
+            names[at : at + SYMBOLS_PER_SOCKET] for at in range(0, len(names), SYMBOLS_PER_SOCKET)
+        ]
+
+    async def quotes_moved(self) -> bool:
+        """Ask the venue whether its best prices are others than the last we heard."""
+        rows = await self._calls.read(self._reads.book_tickers, {}, optional=True)
+        return any(
+            (float(row["bidPrice"]), float(row["askPrice"])) != self._quotes[symbol]
+            for row in rows
+            if (symbol := symbol_of(row["symbol"], self._market)) in self._quotes
+        )
+
+    async def _is_behind(self, is_behind: IsBehind) -> bool:
+        try:
+            return await is_behind()
+        except RateLimited:
+            return False
+        except ChimeraError as error:
+            log.warning("a silent stream could not be checked", error=error.message)
+            return True
+
+    def _on_market(self, message: Raw, sink: Sink, bars: BarSequence) -> None:
+        try:
+            event = market_event(message, self._market, self._clock.now())
+        except UNREADABLE as error:
+            log.error("unreadable market message", error=repr(error), raw=message)
+            return
+        if isinstance(event, BarClosed):
+            bars.offer(event)
+        elif event is not None:
+            if isinstance(event, QuoteChanged):
+                self._quotes[event.symbol] = event.bid_px, event.ask_px
+            elif isinstance(event, MarkPriceChanged):
+                self._marks[event.symbol] = event.mark_px
+            sink(event)
+
+    # --- upkeep ---------------------------------------------------------------------------------------
+
+    async def _check_clock(self, sink: Sink) -> None:
+        """Keep the offset to the venue's clock; too large a one stops new risk."""
+        offset_ms = await self._calls.sync_clock()
+        off = abs(offset_ms) > CLOCK_OFFSET_MAX_MS
+        if off is self._clock_off:
+            return
+        self._clock_off = off
+        reason = f"our clock is {offset_ms} ms off the venue's"
+        sink(self._halted("clock", reason) if off else self._resumed("clock"))
+
+    async def _tell_limits(self, sink: Sink) -> None:
+        """No new risk while the venue wants no requests."""
+        while True:
+            await self._calls.limited.wait()
+            sink(self._halted("limits", "the venue limits our requests"))
+            await self._calls.until_allowed()
+            sink(self._resumed("limits"))
+
+    async def _repeat(self, every_s: float, check: Check, sink: Sink) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await check(sink)
+            except (ChimeraError, *UNREADABLE) as error:
+                log.warning("a regular check failed", error=str(error))
+
+    async def _until_answered(self, ask: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Repeat a question at start until the venue is there."""
+        while True:
+            try:
+                await ask(*args)
+            except Transient as error:
+                log.info("waiting for the venue", error=error.message)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def _halted(self, what: str, reason: str) -> TradingHalted:
+        now, source = self._clock.now(), self._source(what)
+        return TradingHalted(
+            id=f"halt:{source}:{now}", ts_event=now, ts_init=now, source=source, reason=reason
+        )
+
+    def _resumed(self, what: str) -> TradingResumed:
+        now, source = self._clock.now(), self._source(what)
+        return TradingResumed(id=f"resume:{source}:{now}", ts_event=now, ts_init=now, source=source)
+
+    def _source(self, what: str) -> str:
+        return f"exchange:{self._market.value}:{what}"

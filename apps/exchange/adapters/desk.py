@@ -1,0 +1,290 @@
+"""What the order desks of both markets share: one command in, every outcome out as a report.
+
+`usdm_orders` and `spot_orders` say which requests a command becomes and how answers are read. What
+changes something is asked once; an unclear answer is `SubmitUnknown`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from chimera.clock import Clock
+from chimera.errors import ChimeraError, OutcomeUnknown
+from chimera.events import (
+    ACCOUNT,
+    AccountReported,
+    CancelOrder,
+    CancelRejected,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderStatus,
+    PrepareSymbol,
+    QueryAccount,
+    QueryFailed,
+    QueryOrder,
+    SubmitOrder,
+    SubmitUnknown,
+    SymbolPrepared,
+)
+from chimera.events.base import Command
+from chimera.events.orders import OrderState, Purpose
+from chimera.events.positions import HeldPosition, RestingOrder
+from chimera.instruments import Instrument
+from chimera.money import ZERO
+
+from .calls import Calls, Endpoint, Raw
+from .streams import Sink
+
+UNKNOWN_ORDER = ("-2011", "-2013")
+Listed = Mapping[str, Instrument]  # what the venue listed last, by our symbol
+UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, StopIteration)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    endpoint: Endpoint
+    body: Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundOrder:
+    """What the venue says about an order that exists; `state` is None for a word we do not know."""
+
+    venue_order_id: str
+    status: str
+    state: OrderState | None
+    filled_qty: Decimal
+    fills: Sequence[OrderFilled]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    wallet_usdt: Decimal
+    positions: tuple[HeldPosition, ...]
+    orders: tuple[RestingOrder, ...]
+    funding: tuple[FundingPaid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginSettings:
+    leverage: int
+    isolated: bool
+    one_way: bool
+    problem: str | None
+
+
+class OrderDesk(ABC):
+    """Carries out the commands for one market."""
+
+    def __init__(self, calls: Calls, listed: Listed, clock: Clock) -> None:
+        self._calls = calls
+        self._listed = listed
+        self._clock = clock
+
+    # --- what a market adds ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def submit_request(self, command: SubmitOrder) -> Request: ...
+
+    @abstractmethod
+    def cancel_request(self, command: CancelOrder) -> Request: ...
+
+    @abstractmethod
+    def accepted_id(self, command: SubmitOrder, answer: Raw) -> str:
+        """Return the venue's id out of the answer to a submit."""
+
+    @abstractmethod
+    async def find(self, command: QueryOrder) -> FoundOrder: ...
+
+    @abstractmethod
+    async def account(self) -> AccountState: ...
+
+    @abstractmethod
+    async def prepare(self, command: PrepareSymbol) -> MarginSettings:
+        """Set what an entry relies on; say what the venue then says, not what was asked."""
+
+    # --- commands -------------------------------------------------------------------------------------
+
+    async def execute(self, command: Command, sink: Sink) -> None:
+        """Carry out one command; every outcome, good or bad, reaches `sink` as an event."""
+        match command:
+            case SubmitOrder():
+                await self._submit(command, sink)
+            case CancelOrder():
+                await self._cancel(command, sink)
+            case QueryOrder():
+                await self._query(command, sink)
+            case QueryAccount():
+                await self._report_account(command, sink)
+            case PrepareSymbol():
+                await self._report_prepared(command, sink)
+
+    async def _submit(self, command: SubmitOrder, sink: Sink) -> None:
+        request = self.submit_request(command)
+        entry = command.purpose is Purpose.ENTRY  # by the time limits are over it is stale
+        try:
+            answer = await self._calls.change(request.endpoint, request.body, may_wait=not entry)
+            venue_id = self.accepted_id(command, answer)
+        except OutcomeUnknown as error:
+            sink(self._unknown(command, error.message))
+        except UNREADABLE as error:
+            sink(self._unknown(command, f"unreadable answer: {type(error).__name__} {error}"))
+        except ChimeraError as error:
+            sink(
+                OrderRejected(
+                    id=f"rejected:{command.client_order_id}",
+                    **_refusal(error),
+                    **self._about(command),
+                )
+            )
+        else:
+            sink(
+                OrderAccepted(
+                    id=f"accepted:{command.client_order_id}:{venue_id}",
+                    venue_order_id=venue_id,
+                    **self._about(command),
+                )
+            )
+
+    async def _cancel(self, command: CancelOrder, sink: Sink) -> None:
+        request = self.cancel_request(command)
+        try:
+            answer = await self._calls.change(request.endpoint, request.body)
+            filled = Decimal(answer.get("executedQty") or 0)
+        except OutcomeUnknown as error:
+            sink(self._unknown(command, error.message))
+        except UNREADABLE as error:
+            sink(self._unknown(command, f"unreadable answer: {type(error).__name__} {error}"))
+        except ChimeraError as error:
+            sink(
+                CancelRejected(
+                    id=f"cancel-rejected:{command.id}", **_refusal(error), **self._about(command)
+                )
+            )
+        else:
+            sink(
+                OrderCanceled(
+                    id=f"canceled:{command.client_order_id}",
+                    filled_qty=filled,
+                    **self._about(command),
+                )
+            )
+
+    # --- questions ------------------------------------------------------------------------------------
+
+    async def _query(self, command: QueryOrder, sink: Sink) -> None:
+        try:
+            found = await self.find(command)
+        except UNREADABLE as error:
+            sink(self._failed(command, f"unreadable answer: {type(error).__name__} {error}"))
+            return
+        except ChimeraError as error:
+            if error.details.get("venue_code") in UNKNOWN_ORDER:
+                sink(OrderNotFound(id=f"not-found:{command.id}", **self._about(command)))
+            else:
+                sink(self._failed(command, error.message))
+            return
+        for fill in found.fills:
+            sink(fill)
+        listed = sum((fill.last_qty for fill in found.fills), ZERO)
+        if found.state is None:
+            sink(self._failed(command, f"the venue says {found.status}, which we do not know"))
+        elif listed < found.filled_qty:  # the list of trades lags behind the order
+            sink(self._failed(command, f"{listed} of {found.filled_qty} are in the list of trades"))
+        else:
+            sink(
+                OrderStatus(
+                    id=f"status:{command.id}",
+                    venue_order_id=found.venue_order_id,
+                    state=found.state,
+                    filled_qty=found.filled_qty,
+                    **self._about(command),
+                )
+            )
+
+    async def _report_account(self, command: QueryAccount, sink: Sink) -> None:
+        try:
+            account = await self.account()
+        except (ChimeraError, *UNREADABLE) as error:
+            message = getattr(error, "message", f"unreadable: {type(error).__name__} {error}")
+            sink(account_not_reported(command, message, self._clock))
+            return
+        for paid in account.funding:
+            sink(paid)
+        sink(account_reported(command, account, self._clock))
+
+    async def _report_prepared(self, command: PrepareSymbol, sink: Sink) -> None:
+        try:
+            settings = await self.prepare(command)
+        except (ChimeraError, *UNREADABLE) as error:
+            problem = f"not read back: {getattr(error, 'message', error)}"
+            settings = MarginSettings(leverage=0, isolated=False, one_way=False, problem=problem)
+        now = self._clock.now()
+        sink(
+            SymbolPrepared(
+                id=f"prepared:{command.id}",
+                cause=command.id,
+                ts_event=now,
+                ts_init=now,
+                symbol=command.symbol,
+                leverage=settings.leverage,
+                isolated=settings.isolated,
+                one_way=settings.one_way,
+                problem=settings.problem,
+                instrument=self._listed.get(command.symbol),
+            )
+        )
+
+    # --- reports --------------------------------------------------------------------------------------
+
+    def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
+        now = self._clock.now()
+        return {
+            "cause": command.id,
+            "ts_event": now,
+            "ts_init": now,
+            "symbol": command.symbol,
+            "client_order_id": command.client_order_id,
+        }
+
+    def _unknown(self, command: SubmitOrder | CancelOrder, message: str) -> SubmitUnknown:
+        return SubmitUnknown(id=f"unknown:{command.id}", message=message, **self._about(command))
+
+    def _failed(self, command: QueryOrder, message: str) -> QueryFailed:
+        return QueryFailed(id=f"failed:{command.id}", message=message, **self._about(command))
+
+
+def account_reported(command: QueryAccount, state: AccountState, clock: Clock) -> AccountReported:
+    now = clock.now()
+    return AccountReported(
+        id=f"account:{command.id}",
+        cause=command.id,
+        ts_event=now,
+        ts_init=now,
+        wallet_usdt=state.wallet_usdt,
+        positions=state.positions,
+        orders=state.orders,
+    )
+
+
+def account_not_reported(command: QueryAccount, message: str, clock: Clock) -> QueryFailed:
+    now = clock.now()
+    return QueryFailed(
+        id=f"failed:{command.id}",
+        cause=command.id,
+        ts_event=now,
+        ts_init=now,
+        symbol=ACCOUNT,
+        client_order_id="",
+        message=message,
+    )
+
+
+def _refusal(error: ChimeraError) -> dict[str, Any]:
+    return {"code": error.details.get("venue_code") or error.code, "message": error.message}

@@ -1,0 +1,54 @@
+"""Binance's account messages and REST answers for spot become reports. Pure."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from chimera.clock import Millis
+from chimera.events import WalletChanged
+from chimera.events.base import Event
+from chimera.events.positions import RestingOrder
+from chimera.instruments import Market, Side, symbol_of
+
+from .wire_orders import Raw, execution_events
+
+CONDITIONAL_TYPES = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+STREAM_ENDS = ("eventStreamTerminated", "serverShutdown")
+
+
+def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
+    """Yield what one message of the user stream states about our orders and money."""
+    match message.get("e"):
+        case "executionReport":
+            yield from execution_events(
+                message,
+                symbol=symbol_of(message["s"], Market.SPOT),
+                ours=message["C"] or message["c"],  # a cancel has an id of its own
+                ts=message["T"],
+                now=now,
+                triggered=message["o"] in CONDITIONAL_TYPES and bool(message["w"]),
+            )
+        case "outboundAccountPosition":
+            for balance in message["B"]:
+                total = Decimal(balance["f"]) + Decimal(balance["l"])
+                yield WalletChanged(
+                    id=f"wallet:spot:{balance['a']}:{message['u']}:{total}",
+                    ts_event=message["u"],
+                    ts_init=now,
+                    asset=balance["a"],
+                    balance=total,
+                    reason="SPOT",
+                )
+
+
+def resting_spot(row: Raw) -> RestingOrder:
+    trigger = Decimal(row.get("stopPrice") or 0)
+    return RestingOrder(
+        symbol=symbol_of(row["symbol"], Market.SPOT),
+        client_order_id=row["clientOrderId"],
+        venue_order_id=str(row["orderId"]),
+        conditional=False,
+        side=Side(row["side"]),
+        qty=Decimal(row["origQty"]),
+        filled_qty=Decimal(row["executedQty"]),
+        trigger_px=trigger or None,
+    )

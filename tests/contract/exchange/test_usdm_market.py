@@ -1,0 +1,99 @@
+"""What the futures connector brings from the market: instruments, history, bars, quotes, marks, depth."""
+
+from decimal import Decimal
+
+import pytest
+
+from apps.exchange.venue_shell.faults import CloseSockets
+from apps.exchange.venue_shell.listings import list_symbols
+from chimera.clock import MINUTE
+from chimera.events import (
+    BarClosed,
+    DepthChanged,
+    HistoryLoaded,
+    InstrumentListed,
+    MarkPriceChanged,
+    QuoteChanged,
+    StreamDisconnected,
+)
+from chimera.instruments import Market
+from tests.contract.exchange.conftest import PERP, Wired, running
+from tests.contract.venue.conftest import PaperMarket
+
+
+async def test_instruments_are_listed_with_the_venues_filters(usdm: Wired) -> None:
+    listed = await usdm.heard.until(InstrumentListed)
+    assert listed.instrument == list_symbols(Market.USDM, ["BTCUSDT"])["BTCUSDT"].filters
+    assert listed.instrument.tick_size == Decimal("0.10")
+
+
+async def test_unlisted_symbol_is_left_out_and_the_others_trade(market: PaperMarket) -> None:
+    async with running(market, symbols=["NOSUCHUSDT-PERP", PERP]) as wired:
+        await wired.heard.until(StreamDisconnected, connected=True)
+        assert {e.instrument.symbol for e in wired.heard.of(InstrumentListed)} == {PERP}
+
+
+async def test_history_holds_closed_bars_only(usdm: Wired) -> None:
+    history = await usdm.heard.until(HistoryLoaded)
+    assert len(history.bars) == 50
+    assert history.bars[-1].ts_event <= usdm.clock.now()
+    closes = [bar.ts_event for bar in history.bars]
+    assert closes == list(range(closes[0], closes[-1] + MINUTE, MINUTE))
+
+
+async def test_bars_are_brought_once_each_and_without_a_gap(fast_market: PaperMarket) -> None:
+    async with running(fast_market) as wired:
+        await wired.heard.until(BarClosed, at_least=10)
+        assert_gapless(wired)
+
+
+async def test_bars_missed_while_the_websocket_was_down_are_filled(
+    fast_market: PaperMarket,
+) -> None:
+    async with running(fast_market) as wired:
+        for times in (3, 8, 13):
+            await wired.heard.until(BarClosed, at_least=times)
+            wired.misbehave(CloseSockets(sockets="market"))
+        await wired.heard.until(BarClosed, at_least=20)
+        back = wired.heard.of(StreamDisconnected, stream="exchange:um:market-1", connected=True)
+        assert back
+        assert_gapless(wired)
+
+
+async def test_quotes_and_depth_follow_the_book(usdm: Wired) -> None:
+    usdm.market.step("61000.0")
+    quote = await usdm.heard.until(QuoteChanged)
+    depth = await usdm.heard.until(DepthChanged, at_least=2)
+    assert abs(quote.bid_px - 61_000) < 10
+    assert quote.bid_px < quote.ask_px
+    assert len(depth.bids) == len(depth.asks) == 20
+    assert depth.bids[0] == (quote.bid_px, quote.bid_qty)
+    assert [px for px, _ in depth.bids] == sorted((px for px, _ in depth.bids), reverse=True)
+
+
+async def test_marks_carry_the_funding_rate_and_its_time(usdm: Wired) -> None:
+    mark = await usdm.heard.until(MarkPriceChanged)
+    assert (mark.symbol, mark.mark_px, mark.funding_rate) == (PERP, 60_000.0, 0.0001)
+    assert mark.next_funding_time > usdm.clock.now()
+
+
+async def test_changed_filters_are_listed_again(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(market) as wired:
+        await wired.heard.until(StreamDisconnected, connected=True)
+        listing = market.host.venue.listing(Market.USDM, "BTCUSDT")
+        for rule in listing.instrument.info["filters"]:
+            if rule["filterType"] == "PRICE_FILTER":
+                monkeypatch.setitem(rule, "tickSize", "0.50")
+        await wired.connector._check_listing(wired.heard)
+        again = await wired.heard.until(InstrumentListed, at_least=2)
+        assert again.instrument.tick_size == Decimal("0.50")
+
+
+def assert_gapless(wired: Wired) -> None:
+    """Every bar since the history came exactly once and in order, and none before it was over."""
+    bars = wired.heard.of(BarClosed)
+    end = wired.heard.of(HistoryLoaded)[0].bars[-1].ts_event
+    assert [bar.open_time for bar in bars] == [end + n * MINUTE for n in range(len(bars))]
+    assert all(bar.ts_event <= bar.ts_init for bar in bars)
