@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from chimera.bus import Bus, ConsumeOptions, Message, StartFrom, Subscription
+from chimera.bus import Bus, ConsumeOptions, GapKind, Message, StartFrom, Subscription
 from chimera.clock import Clock
 from chimera.errors import InvariantBroken, Unavailable
 from chimera.events import decode
@@ -190,7 +190,9 @@ class Session:
                     continue
                 self._on_trouble("runtime:streams", None)
                 for gap in batch.gaps:
-                    log.warning("messages are missing", gap=msgspec.to_builtins(gap))
+                    missing = gap.kind is GapKind.MISSING
+                    tell = log.warning if missing else log.info
+                    tell("a producer's sequence is broken", gap=msgspec.to_builtins(gap))
                 for message in batch.messages:
                     await self._take_message(message, subscription)
         finally:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.desk_run import DeskRun, desk_run
 
-SPEED = 60.0
+SPEED = 120.0
+pytestmark = pytest.mark.timeout(500)  # whole processes, started, killed and started again
 WORKERS = {
     "exchange": ("exchange",),
     "features": ("features",),

@@ -13,6 +13,7 @@ import pytest
 from tests.support.desk_run import SYMBOLS, DeskRun, desk_run
 
 SPEED = 120.0
+pytestmark = pytest.mark.timeout(400)  # whole processes, started, killed and started again
 KILLS = 2
 
 
