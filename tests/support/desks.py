@@ -154,10 +154,10 @@ class Run:
         return core
 
     def bodies(self, collection: str, kind: type) -> list:
-        return [
-            msgspec.convert(msgspec.json.decode(write.body), kind)
-            for write in self.store._documents[collection].values()
-        ]
+        """Return what was recorded of one kind, in the order of its first record."""
+        found = [msgspec.json.decode(w.body) for w in self.store._documents[collection].values()]
+        tag = kind.__struct_config__.tag  # type: ignore[attr-defined]
+        return [msgspec.convert(body, kind) for body in found if body.get("type") == tag]
 
     def orders(self) -> list[OrderRecord]:
         return self.bodies("orders", OrderRecord)
@@ -206,7 +206,9 @@ def assert_nothing_twice(run: Run) -> None:
         qty = ZERO
         for fill in fills:
             qty += fill.qty * fill.side.sign
-            largest = max(abs(o.quantity) for orders in account.orders.values() for o in orders.values())
+            largest = max(
+                abs(o.quantity) for orders in account.orders.values() for o in orders.values()
+            )
             assert abs(qty) <= largest, "more is held than any one order asked for"
 
 
@@ -228,9 +230,19 @@ def assert_books_agree(run: Run, *, wallet_within: Decimal = ZERO) -> None:
         assert book.qty == qty, f"{symbol}: router holds {book.qty}, the venue {qty}"
         assert (ledger.qty if ledger else ZERO) == qty, f"{symbol}: ledger {ledger}, venue {qty}"
         living = {key: order.state.value for key, order in book.orders.items()}
-        resting = {a.client_algo_id for a in venue.open_algos(ACCOUNT_ID) if a.symbol + "-PERP" == symbol}
-        resting |= {o.client_order_id for o in venue.open_orders(ACCOUNT_ID, Market.USDM) if o.symbol + "-PERP" == symbol}
-        assert set(living) == resting, f"{symbol}: we believe in {living}, at the venue rest {resting}"
+        resting = {
+            a.client_algo_id for a in venue.open_algos(ACCOUNT_ID) if a.symbol + "-PERP" == symbol
+        }
+        resting |= {
+            o.client_order_id
+            for o in venue.open_orders(ACCOUNT_ID, Market.USDM)
+            if o.symbol + "-PERP" == symbol
+        }
+        assert set(living) == resting, (
+            f"{symbol}: we believe in {living}, at the venue rest {resting}"
+        )
         assert len(resting) == (1 if qty else 0)
     difference = abs(positions.wallet_usdt - account.wallet_balance)
-    assert difference <= wallet_within, f"wallet {positions.wallet_usdt}, venue {account.wallet_balance}"
+    assert difference <= wallet_within, (
+        f"wallet {positions.wallet_usdt}, venue {account.wallet_balance}"
+    )

@@ -1,0 +1,149 @@
+"""The whole desk without faults: repeatable to the byte, always protected, equal to the venue's books."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from apps.config.core.loading import load_bundle
+from apps.exchange.core.venue.accounts import IncomeKind
+from apps.experiments.core.desk import ACCOUNT_ID
+from apps.experiments.simulation import open_simulation
+from chimera.bundles import Execution
+from chimera.clock import MINUTE
+from chimera.events import EquityMarked
+from chimera.events.orders import OrderState, Purpose
+from chimera.runtime.faults import FaultRates
+from tests.support.bundles import DEMO_BUNDLE
+from tests.support.desks import (
+    Run,
+    assert_books_agree,
+    assert_nothing_twice,
+    busy_bundle,
+    open_desk,
+    random_walk,
+)
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+LIMIT = Execution(entry="limit", limit_offset_bps=2.0, entry_ttl_ms=90_000)
+LARGE = {"margin_usdt": 5_000.0, "max_order_notional_usdt": 120_000.0}
+
+
+def traded(run: Run, bars: int = 150, seed: int = 1, symbols: tuple[str, ...] = SYMBOLS) -> Run:
+    run.desk.runtime.run(random_walk(bars, seed=seed, symbols=symbols))
+    run.desk.runtime.settle(run.desk.runtime.clock.now() + 150_000)
+    return run
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_desk_books_equal_the_venues_to_the_last_unit(seed: int) -> None:
+    run = traded(open_desk(busy_bundle(SYMBOLS)), seed=seed)
+
+    assert len(run.fills()) > 100
+    assert_nothing_twice(run)
+    assert_books_agree(run)
+
+
+def test_desk_every_position_is_protected_in_the_moment_it_is_there() -> None:
+    run = traded(open_desk(busy_bundle(SYMBOLS), unprotected_max=0))
+
+    assert run.watch.longest == 0
+    stops = {order.state for order in run.orders() if order.purpose is Purpose.STOP}
+    assert OrderState.FILLED in stops  # some were needed
+
+
+def test_desk_of_limit_entries_cancels_what_is_not_filled_in_time() -> None:
+    run = traded(open_desk(busy_bundle(SYMBOLS, execution=LIMIT)))
+
+    entries = {order.state for order in run.orders() if order.purpose is Purpose.ENTRY}
+    assert {OrderState.FILLED, OrderState.CANCELED} <= entries
+    assert_books_agree(run)
+
+
+def test_s7_desk_of_many_partial_fills_guards_all_of_them() -> None:
+    run = traded(open_desk(busy_bundle(("BTCUSDT",), **LARGE)), symbols=("BTCUSDT",))
+
+    assert max(len(order.trade_ids) for order in run.orders()) >= 3
+    assert_books_agree(run)
+
+
+def test_b4_funding_is_in_our_books_as_in_the_venues() -> None:
+    run = traded(open_desk(busy_bundle(SYMBOLS)), bars=60)
+
+    rows = run.desk.venue.income(ACCOUNT_ID, kind=IncomeKind.FUNDING_FEE, limit=1_000)
+    assert rows
+    recorded = run.store.query("funding_records").documents
+    assert sum(Decimal(d.body["amount"]) for d in recorded) == sum(row.amount for row in rows)
+    assert_books_agree(run)
+
+
+def test_desk_equity_is_wallet_and_unrealised_at_every_mark() -> None:
+    run = traded(open_desk(busy_bundle(("BTCUSDT",))), symbols=("BTCUSDT",))
+
+    marks = run.bodies("positions_snapshots", EquityMarked)
+    assert len(marks) > 50
+    last = marks[-1]
+    assert last.wallet_usdt == run.desk.venue.account(ACCOUNT_ID).wallet_balance
+
+
+def test_b6_every_bar_of_every_symbol_has_one_decision() -> None:
+    run = traded(open_desk(busy_bundle(SYMBOLS)), bars=50)
+
+    assert len(run.store.query("decisions", limit=1_000).documents) == 50 * len(SYMBOLS)
+
+
+@pytest.mark.parametrize("execution", [Execution(), LIMIT])
+def test_desk_same_inputs_twice_give_the_same_bytes(execution: Execution) -> None:
+    one, two = (traded(open_desk(busy_bundle(SYMBOLS, execution=execution))) for _ in range(2))
+
+    assert one.desk.runtime.digest == two.desk.runtime.digest
+    assert one.store._documents == two.store._documents
+
+
+def test_desk_other_inputs_give_other_bytes() -> None:
+    one, two = (traded(open_desk(busy_bundle(SYMBOLS)), bars=30, seed=s) for s in (1, 2))
+
+    assert one.desk.runtime.digest != two.desk.runtime.digest
+
+
+def test_desk_without_faults_equals_the_desk_restored_by_the_workers() -> None:
+    """Fresh cores and cores built over an empty record are the same cores."""
+    fresh = traded(open_desk(busy_bundle(SYMBOLS)), bars=100)
+    built = traded(open_desk(busy_bundle(SYMBOLS), rates=FaultRates()), bars=100)
+
+    assert fresh.fills() == built.fills()
+
+
+@pytest.mark.parametrize("bars", [60, 24 * 60])
+def test_recorded_data_twice_gives_the_same_bytes(data_dir: Path, bars: int) -> None:
+    files = [
+        data_dir / "klines" / f"um-{name}-1m-2025-05..2025-06.parquet"
+        for name in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    ]
+    bundle = load_bundle(DEMO_BUNDLE.read_text())
+    runs = []
+    for _ in range(2):
+        simulation = open_simulation(files, bundle=bundle, bars=3 * bars)
+        simulation.run()
+        runs.append(simulation)
+
+    one, two = runs
+    assert one.desk.runtime.digest == two.desk.runtime.digest
+    assert one.store._documents == two.store._documents  # type: ignore[attr-defined]
+    if bars > 60:
+        assert one.result()["fills"] > 50
+        last = max(
+            one.store.query(
+                "positions_snapshots", equal={"type": "account.equity.v1"}, order="desc"
+            ).documents,
+            key=lambda document: document.body["ts_event"],
+        )
+        wallet = one.desk.venue.account(ACCOUNT_ID).wallet_balance
+        assert Decimal(last.body["wallet_usdt"]) == wallet
+
+
+def test_timers_of_the_desk_do_not_pile_up() -> None:
+    run = traded(open_desk(busy_bundle(("BTCUSDT",))), bars=200, symbols=("BTCUSDT",))
+
+    assert len(run.desk.runtime._timers._heap) < 100
+    assert run.desk.runtime.clock.now() > 200 * MINUTE
