@@ -113,7 +113,8 @@ class Connector(ABC):
         bars = BarSequence(self._bars_since, sink)
         for symbol in self._symbols:
             await self._until_answered(self._load_history, sink, symbol, bars)
-        streams = [*self.market_streams(sink, bars), self.user_stream(sink)]
+        self._user = self.user_stream(sink)
+        streams = [*self.market_streams(sink, bars), self._user]
         try:
             async with asyncio.TaskGroup() as tasks:
                 for stream in streams:

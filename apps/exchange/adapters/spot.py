@@ -21,6 +21,7 @@ from .wire_spot import STREAM_ENDS, spot_user_events
 log = structlog.get_logger(__name__)
 
 WEIGHT_PER_MINUTE = 6_000
+SUBSCRIBE = "userDataStream.subscribe.signature"
 
 
 class SpotConnector(Connector):
@@ -82,7 +83,7 @@ class SpotConnector(Connector):
     async def _dial_user(self, tap: Tap) -> Line:
         line = await self._client.open_line(self._client.urls["api"]["ws"]["ws-api"]["spot"], tap)
         try:
-            await self._client.ensure_user_data_stream_ws_subscribe_signature("spot")
+            await self._client.ask_line(line, SUBSCRIBE, self._client.sign_params({}))
         except ccxt.BaseError as error:
             self._client.close_line(line)
             if isinstance(error, ccxt.InvalidNonce):

@@ -51,6 +51,19 @@ class Tapped:
             ended.result()
         return Line(url, ended)
 
+    async def ask_line(self, line: Line, method: str, params: Raw) -> Any:
+        """Send a request of the websocket API and return its answer.
+
+        Raises
+        ------
+        ccxt.BaseError
+            If the venue refuses, or the line ends.
+        """
+        request_id = str(self.request_id(line.url))  # type: ignore[attr-defined]
+        request = {"id": request_id, "method": method, "params": params}
+        waiting = {"id": request_id, "method": _resolve}
+        return await self.watch(line.url, request_id, request, request_id, waiting)  # type: ignore[attr-defined]
+
     def close_line(self, line: Line) -> None:
         """Forget the line now; the closing handshake, which a dead peer never ends, goes on behind."""
         self._taps.pop(line.url, None)
@@ -99,3 +112,7 @@ class TappedUsdm(Tapped, ccxt.pro.binanceusdm):  # type: ignore[misc]
 
 class TappedSpot(Tapped, ccxt.pro.binance):  # type: ignore[misc]
     pass
+
+
+def _resolve(client: Any, answer: Raw) -> None:
+    client.resolve(answer, str(answer["id"]))

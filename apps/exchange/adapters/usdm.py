@@ -80,7 +80,7 @@ class UsdmConnector(Connector):
         return streams
 
     def user_stream(self, sink: Sink) -> Stream:
-        self._user = Stream(
+        return Stream(
             "exchange:um:user",
             client=self._client,
             dial=self._dial_user,
@@ -90,7 +90,6 @@ class UsdmConnector(Connector):
             guard=self._renew_listen_key,
             announced=True,
         )
-        return self._user
 
     async def _marks_moved(self) -> bool:
         rows = await self._calls.read(self._client.fapiPublicGetPremiumIndex, {}, optional=True)
