@@ -8,6 +8,9 @@ Exits meet only what cannot stand between a position and its end.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
 
 from chimera.bundles import RiskLimits
 from chimera.clock import Millis
@@ -18,10 +21,10 @@ from chimera.money import decimal_of
 from .sizing import EntryPlan
 
 _MARGIN_SLACK = Decimal("1.025")  # for the price moving between sizing and filling
+_limit_of = lru_cache(1_000)(decimal_of)  # a bundle's limits are asked for again and again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryContext:
+class EntryContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything the gates look at, gathered once. None is unknown."""
 
     risk: RiskLimits
@@ -62,8 +65,8 @@ class RiskRefused:
 
 def review_entry(plan: EntryPlan, context: EntryContext) -> RiskApproved | RiskRefused:
     """Ask every gate about an entry."""
-    checks = tuple(gate(plan, context) for gate in ENTRY_GATES)
-    if all(check.passed for check in checks):
+    checks = tuple([gate(plan, context) for gate in ENTRY_GATES])
+    if all([check.passed for check in checks]):  # noqa: C419 - a generator costs more than it saves
         return RiskApproved(plan=plan, checks=checks)
     return RiskRefused(plan=plan, checks=checks)
 
@@ -111,7 +114,7 @@ def signal_age(_: EntryPlan, c: EntryContext) -> GateCheck:
 
 def order_value(plan: EntryPlan, c: EntryContext) -> GateCheck:
     """[C04] The largest value one order may have, USDT."""
-    limit = decimal_of(c.risk.max_order_notional_usdt)
+    limit = _limit_of(c.risk.max_order_notional_usdt)
     passed = Decimal(0) < plan.notional <= limit
     return _check("order_notional_usdt", passed, plan.notional, f"<= {limit}")
 
@@ -120,14 +123,14 @@ def order_qty(plan: EntryPlan, c: EntryContext) -> GateCheck:
     """[C05] The largest quantity, by the mark price: a second opinion on what the order is worth."""
     if c.mark_px is None:
         return _check("order_qty", False, "mark price unknown", "known")
-    limit = decimal_of(c.risk.margin_usdt) * c.risk.leverage * _MARGIN_SLACK / c.mark_px
+    limit = _limit_of(c.risk.margin_usdt) * c.risk.leverage * _MARGIN_SLACK / c.mark_px
     return _check("order_qty", Decimal(0) < plan.qty <= limit, plan.qty, f"<= {limit:.8f}")
 
 
 def margin_used(plan: EntryPlan, c: EntryContext) -> GateCheck:
     """[C06] Margin of one position, USDT, with 2.5 % for the price moving meanwhile."""
     margin = plan.notional / c.risk.leverage
-    limit = decimal_of(c.risk.margin_usdt) * _MARGIN_SLACK
+    limit = _limit_of(c.risk.margin_usdt) * _MARGIN_SLACK
     return _check("margin_usdt", margin <= limit, margin, f"<= {limit}")
 
 
@@ -153,7 +156,7 @@ def stop_distance(plan: EntryPlan, c: EntryContext) -> GateCheck:
 
 def price_collar(plan: EntryPlan, c: EntryContext) -> GateCheck:
     """[C11] The price against the mark."""
-    limit = decimal_of(c.risk.max_price_deviation)
+    limit = _limit_of(c.risk.max_price_deviation)
     if c.mark_px is None:
         return _check("price_collar", False, "mark price unknown", f"<= {limit}")
     deviation = abs(plan.expected_px / c.mark_px - 1)
@@ -169,7 +172,7 @@ def data_age(_: EntryPlan, c: EntryContext) -> GateCheck:
 
 def daily_loss(_: EntryPlan, c: EntryContext) -> GateCheck:
     """[C15] Today's loss so far, realised and not, fees and funding included, USDT."""
-    limit = -decimal_of(c.risk.max_daily_loss_usdt)
+    limit = -_limit_of(c.risk.max_daily_loss_usdt)
     passed = c.day_pnl_usdt is not None and c.day_pnl_usdt > limit
     value = "unknown" if c.day_pnl_usdt is None else c.day_pnl_usdt
     return _check("day_pnl_usdt", passed, value, f"> {limit}")

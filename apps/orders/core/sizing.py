@@ -1,7 +1,8 @@
 """From an intent to an order's numbers: where float64 research becomes exact Decimal."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from chimera.bundles import Execution, RiskLimits
 from chimera.events.orders import OrderType
@@ -11,8 +12,7 @@ from chimera.money import Rounding, decimal_of, quantize
 _BPS = Decimal(10_000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryPlan:
+class EntryPlan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry before the gates: what would be sent, and what it would cost."""
 
     side: Side

@@ -1,11 +1,11 @@
 """Every gate: just below its limit, at it, just above it, and with what it needs missing."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.orders.core.gates import (
