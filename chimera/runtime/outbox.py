@@ -150,10 +150,9 @@ class Outbox:
         ]
         if messages:
             await self._until_available("runtime:bus", lambda: self._bus.publish(messages))
-        for _, done in waiting:
+        for _ in waiting:
             self._to_publish.popleft()
-            if done is not None:
-                await done()
+        await asyncio.gather(*(done() for _, done in waiting if done is not None))
 
     async def _until_available(self, source: str, call: Callable[[], Awaitable[object]]) -> None:
         failures = 0

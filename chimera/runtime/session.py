@@ -22,6 +22,7 @@ from chimera.events.base import Command, Event
 from chimera.events.health import ServiceReported, ServiceState, TradingHalted, TradingResumed
 from chimera.events.orders import QueryOrder, SubmitOrder
 from chimera.locks import Lease
+from chimera.runtime.acknowledging import Acknowledger
 from chimera.runtime.contract import START, Effect, ExchangePort, Publish, Record, Service, Wake
 from chimera.runtime.dispatch import Dispatcher, ServiceFailed
 from chimera.runtime.outbox import Batch, Outbox
@@ -181,6 +182,7 @@ class Session:
         group = "+".join(self._names)
         options = ConsumeOptions(start=StartFrom.OLDEST)  # instruments and histories lie there
         subscription = self._bus.consume(self._streams, group, group, options=options)
+        acknowledger = Acknowledger(subscription)
         try:
             while True:
                 try:
@@ -194,14 +196,15 @@ class Session:
                     tell = log.warning if missing else log.info
                     tell("a producer's sequence is broken", gap=msgspec.to_builtins(gap))
                 for message in batch.messages:
-                    await self._take_message(message, subscription)
+                    await self._take_message(message, subscription, acknowledger)
         finally:
             await subscription.close()
 
-    async def _take_message(self, message: Message, subscription: Subscription) -> None:
+    async def _take_message(
+        self, message: Message, subscription: Subscription, acknowledger: Acknowledger
+    ) -> None:
         async def acknowledge() -> None:
-            with suppress(Unavailable):  # delivered again then, and recognised
-                await subscription.ack([message])
+            await acknowledger.acknowledge(message)
 
         async def give_up(reason: str) -> None:
             with suppress(Unavailable):
