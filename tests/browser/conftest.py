@@ -49,15 +49,15 @@ class Desk:
         self.bars = int(done.stdout)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium, else Playwright's own; its event loop ends with this package's tests."""
     program = os.environ.get("CHIMERA_CHROMIUM") or next(
         filter(None, map(shutil.which, NAMES)), None
     )
-    if program is None:
-        pytest.skip("no Chromium on this machine: install one or name it in CHIMERA_CHROMIUM")
     with sync_playwright() as playwright:
+        if program is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip("no Chromium on this machine: install one or name it in CHIMERA_CHROMIUM")
         running = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
         yield running
         running.close()
