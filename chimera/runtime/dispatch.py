@@ -44,13 +44,13 @@ class Dispatcher:
             If a core raises; then no effect of this event may be carried out.
         """
         effects: list[Effect] = []
-        waiting = [event]  # grows while it is walked
-        for current in waiting:
+        waiting = [event]
+        for current in waiting:  # it grows on the way: breadth first
             for service in self._consumers(current):
                 try:
                     for effect in service.handle(current, now):
                         effects.append(effect)
-                        if type(effect) is Publish:
+                        if type(effect) is Publish and type(effect.event) in self._routes:
                             waiting.append(effect.event)
                 except Exception as error:
                     raise ServiceFailed(

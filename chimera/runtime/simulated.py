@@ -181,12 +181,12 @@ class SimulatedRuntime:
         while self._due:
             current = self._due.popleft()
             self.events += 1
-            if isinstance(current, _Unanswered):
+            if type(current) is _Unanswered:
                 answers = self.exchange.handle(current.command, now)
                 self._hear(answers, asked=current.command, answered=False)
             elif isinstance(current, Command):
                 self._hear(self.exchange.handle(current, now), asked=current)
-            else:
+            elif isinstance(current, Event):
                 self._handle(current, now)
         if self._after_event is not None and isinstance(began, Event):
             self._after_event(began, now)
@@ -197,15 +197,18 @@ class SimulatedRuntime:
         if moment is not None:
             self._crash(moment, event, effects)
             return
-        self._record(effects)
+        writes = []
+        for effect in effects:
+            if type(effect) is Record:
+                writes.append(write_of(effect))
+            elif type(effect) is Wake:
+                self._timers.set(effect)
+        self._write(writes)
         for effect in effects:
             if type(effect) is Ask:
                 self._ask(effect.command)
-            elif type(effect) is Wake:
-                self._timers.set(effect)
 
-    def _record(self, effects: Iterable[Effect]) -> None:
-        writes = [write_of(effect) for effect in effects if type(effect) is Record]
+    def _write(self, writes: Sequence[Write]) -> None:
         if writes:
             self.store.write(writes)
             self._undigested += writes
@@ -219,7 +222,7 @@ class SimulatedRuntime:
         """
         self.crashes += 1
         if moment is not CrashMoment.BEFORE_RECORDS:
-            self._record(effects)
+            self._write([write_of(effect) for effect in effects if type(effect) is Record])
         if moment is CrashMoment.AFTER_ASKS:
             for effect in effects:
                 if type(effect) is Ask:
