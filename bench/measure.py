@@ -85,12 +85,14 @@ def latencies(
 def per_second(work: Callable[[], int], *, rounds: int = 3) -> float:
     """Run `work`, which returns how much it did, `rounds` times after a warm-up; the median rate."""
     work()
-    rates = []
-    for _ in range(rounds):
-        began = time.perf_counter_ns()
-        done = work()
-        rates.append(done / (time.perf_counter_ns() - began) * UNIT_NS["s"])
-    return statistics.median(rates)
+    return statistics.median(rate_of(work) for _ in range(rounds))
+
+
+def rate_of(work: Callable[[], int]) -> float:
+    """Run `work` once and return how much it did in a second."""
+    began = time.perf_counter_ns()
+    done = work()
+    return done / (time.perf_counter_ns() - began) * UNIT_NS["s"]
 
 
 def peak_mib() -> float:

@@ -9,14 +9,14 @@ from typing import Any
 
 from bench.figures import Figure, Outcome, at_most
 from bench.machine import installed
-from bench.measure import per_second
+from bench.measure import rate_of
 from chimera.errors import InvariantBroken
 from chimera.lang import BOOL, NUMBER, choice, compile_expression
 
 SOURCE = (
     'rsi < 30 and 0.2 <= atr_pct <= 1.5 and spread_bps < 2 and (regime == "trend" or score > 0.6)'
 )
-ROWS = 2_000
+ROWS = 1_000
 Row = Mapping[str, Any]
 Rule = Callable[[Row], Any]
 
@@ -32,7 +32,6 @@ def by_hand(row: Row) -> bool:
 
 def run(quick: bool) -> Outcome:
     rows = _rows()
-    passes = 20 if quick else 150
     numbers = dict.fromkeys(("rsi", "atr_pct", "spread_bps", "score"), NUMBER)
     program = compile_expression(
         SOURCE, names={**numbers, "regime": choice("trend", "range")}, result=BOOL
@@ -47,10 +46,7 @@ def run(quick: bool) -> Outcome:
         rules["rule-engine"] = engine
     _check_agreement(rules, rows)
 
-    rates = {
-        name: per_second(lambda: _evaluate(rule, rows, passes if rule is not engine else 1))  # noqa: B023
-        for name, rule in {**rules, "chimera.lang, explained": program.explain}.items()
-    }
+    rates = _rates({**rules, "chimera.lang, explained": program.explain}, rows, quick=quick)
     ratio = rates["by hand"] / rates["chimera.lang"]
     return Outcome(
         figures=(
@@ -64,11 +60,23 @@ def run(quick: bool) -> Outcome:
     )
 
 
-def _evaluate(rule: Rule, rows: list[Row], passes: int) -> int:
-    for _ in range(passes):
-        for row in rows:
-            rule(row)
-    return passes * len(rows)
+def _rates(rules: Mapping[str, Rule], rows: list[Row], *, quick: bool) -> dict[str, float]:
+    """Return the best rate of each rule over short rounds in turn.
+
+    What is compared takes a fraction of a microsecond, so that anything else the machine does shows:
+    the rules share every disturbance by taking turns, and the best round is the least disturbed.
+    """
+    best = dict.fromkeys(rules, 0.0)
+    for _ in range(20 if quick else 100):
+        for name, rule in rules.items():
+            best[name] = max(best[name], rate_of(lambda rule=rule: _evaluate(rule, rows)))
+    return best
+
+
+def _evaluate(rule: Rule, rows: list[Row]) -> int:
+    for row in rows:
+        rule(row)
+    return len(rows)
 
 
 def _check_agreement(rules: Mapping[str, Rule], rows: list[Row]) -> None:

@@ -40,8 +40,6 @@ class LatestMarket:
     def inputs_at(self, bar: BarClosed, depth_levels: int) -> MarketInputs:
         """Return all that is known at the close of `bar`, with the best `depth_levels` of the book."""
         quote, depth, mark = self._quote, self._depth, self._mark
-        if quote is None and depth is None and mark is None:
-            return MarketInputs(bar=bar)
         at, speed = bar.ts_event, self._speed
         if quote is not None and abs(at - quote.ts_event) > QUOTE_FRESH_MS * speed:
             quote = None
@@ -51,6 +49,8 @@ class LatestMarket:
             not depth_levels or abs(at - depth.ts_event) > DEPTH_FRESH_MS * speed
         ):
             depth = None
+        if quote is None and depth is None and mark is None:
+            return MarketInputs(bar=bar)
         return MarketInputs(
             bar=bar,
             bid_px=quote.bid_px if quote is not None else None,
