@@ -5,7 +5,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,7 +22,7 @@ from chimera.events import (
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.base import Command
+from chimera.events.base import Command, Event
 from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
 
 from .bars import BarSequence
@@ -261,6 +261,22 @@ class Connector(ABC):
                 self._quotes[event.symbol] = event.bid_px, event.ask_px
             elif isinstance(event, MarkPriceChanged):
                 self._marks[event.symbol] = event.mark_px
+            sink(event)
+
+    def hand_on(self, message: Raw, events: Iterable[Event], sink: Sink) -> None:
+        """Hand on what an account message states; one that cannot be read ends its stream.
+
+        Raises
+        ------
+        Unavailable
+            If reading `events` fails: what it said is then asked for.
+        """
+        try:
+            told = tuple(events)
+        except UNREADABLE as error:
+            log.error("unreadable account message", error=repr(error), raw=message)
+            raise Unavailable("an account message cannot be read") from error
+        for event in told:
             sink(event)
 
     # --- upkeep ---------------------------------------------------------------------------------------

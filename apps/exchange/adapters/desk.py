@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from chimera.clock import Clock
 from chimera.errors import ChimeraError, OutcomeUnknown
@@ -35,12 +35,14 @@ from chimera.events import (
 from chimera.events.base import Command
 from chimera.events.orders import OrderState, Purpose
 from chimera.events.positions import HeldPosition, RestingOrder
-from chimera.instruments import Instrument
+from chimera.instruments import Instrument, Market, venue_symbol
 from chimera.money import ZERO
 
 from .calls import Calls, Endpoint, Raw
 from .streams import Sink
+from .wire_orders import ORDER_STATES, fills_of_trades
 
+TRADES_MAX = 1_000
 UNKNOWN_ORDER = ("-2011", "-2013")
 Listed = Mapping[str, Instrument]  # what the venue listed last, by our symbol
 UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, StopIteration)
@@ -82,6 +84,8 @@ class MarginSettings:
 class OrderDesk(ABC):
     """Carries out the commands for one market."""
 
+    market: ClassVar[Market]
+
     def __init__(self, calls: Calls, listed: Listed, clock: Clock) -> None:
         self._calls = calls
         self._listed = listed
@@ -108,6 +112,22 @@ class OrderDesk(ABC):
     @abstractmethod
     async def prepare(self, command: PrepareSymbol) -> MarginSettings:
         """Set what an entry relies on; say what the venue then says, not what was asked."""
+
+    async def found(self, command: QueryOrder, order: Raw, trades: Endpoint) -> FoundOrder:
+        """Read the fills of `order`, as the venue answered it, from its list of trades."""
+        filled = Decimal(order["executedQty"])
+        rows = []
+        if filled:
+            which = {"symbol": order["symbol"], "orderId": order["orderId"], "limit": TRADES_MAX}
+            rows = await self._calls.read(trades, which)
+        fills = fills_of_trades(rows, self.market, command.client_order_id, self._clock.now())
+        return FoundOrder(
+            venue_order_id=str(order["orderId"]),
+            status=order["status"],
+            state=ORDER_STATES.get(order["status"]),
+            filled_qty=filled,
+            fills=tuple(fills),
+        )
 
     # --- commands -------------------------------------------------------------------------------------
 
@@ -258,6 +278,11 @@ class OrderDesk(ABC):
 
     def _failed(self, command: QueryOrder, message: str) -> QueryFailed:
         return QueryFailed(id=f"failed:{command.id}", message=message, **self._about(command))
+
+
+def by_client_id(command: CancelOrder | QueryOrder) -> Raw:
+    """Return the parameters that name an order of ours."""
+    return {"symbol": venue_symbol(command.symbol), "origClientOrderId": command.client_order_id}
 
 
 def account_reported(command: QueryAccount, state: AccountState, clock: Clock) -> AccountReported:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import ccxt
-import structlog
 
 from chimera.clock import Clock
 from chimera.errors import Unavailable
@@ -12,13 +11,10 @@ from chimera.instruments import Instrument, Market
 from .bars import BarSequence
 from .calls import Calls, Raw
 from .connector import SILENCE_S, Connector, PublicReads
-from .desk import UNREADABLE
 from .spot_orders import SpotOrders
 from .streams import Sink, Stream
 from .tapped import Line, Tap, TappedSpot
 from .wire_spot import STREAM_ENDS, spot_user_events
-
-log = structlog.get_logger(__name__)
 
 WEIGHT_PER_MINUTE = 6_000
 SUBSCRIBE = "userDataStream.subscribe.signature"
@@ -95,10 +91,4 @@ class SpotConnector(Connector):
         event = message.get("event", message)
         if event.get("e") in STREAM_ENDS:
             raise Unavailable(f"the venue ends the stream: {event['e']}")
-        try:
-            events = tuple(spot_user_events(event, self._clock.now()))
-        except UNREADABLE as error:
-            log.error("unreadable account message", error=repr(error), raw=message)
-            raise Unavailable("an account message cannot be read") from error
-        for told in events:
-            sink(told)
+        self.hand_on(message, spot_user_events(event, self._clock.now()), sink)

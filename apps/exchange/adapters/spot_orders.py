@@ -11,11 +11,17 @@ from chimera.instruments import Market, venue_symbol
 from chimera.money import ZERO
 
 from .calls import Calls, Raw
-from .desk import AccountState, FoundOrder, Listed, MarginSettings, OrderDesk, Request
-from .wire_orders import ORDER_STATES, fills_of_trades
+from .desk import (
+    AccountState,
+    FoundOrder,
+    Listed,
+    MarginSettings,
+    OrderDesk,
+    Request,
+    by_client_id,
+)
 from .wire_spot import resting_spot
 
-TRADES_MAX = 1_000
 _CONDITIONAL = {
     OrderType.STOP_MARKET: "STOP_LOSS",
     OrderType.TAKE_PROFIT_MARKET: "TAKE_PROFIT",
@@ -23,6 +29,8 @@ _CONDITIONAL = {
 
 
 class SpotOrders(OrderDesk):
+    market = Market.SPOT
+
     def __init__(self, client: Any, calls: Calls, listed: Listed, clock: Clock) -> None:
         super().__init__(calls, listed, clock)
         self._client = client
@@ -34,25 +42,11 @@ class SpotOrders(OrderDesk):
         return str(answer["orderId"])
 
     def cancel_request(self, command: CancelOrder) -> Request:
-        return Request(endpoint=self._client.privateDeleteOrder, body=_by_client_id(command))
+        return Request(endpoint=self._client.privateDeleteOrder, body=by_client_id(command))
 
     async def find(self, command: QueryOrder) -> FoundOrder:
-        order = await self._calls.read(self._client.privateGetOrder, _by_client_id(command))
-        filled = Decimal(order["executedQty"])
-        trades = []
-        if filled:
-            trades = await self._calls.read(
-                self._client.privateGetMyTrades,
-                {"symbol": order["symbol"], "orderId": order["orderId"], "limit": TRADES_MAX},
-            )
-        now = self._clock.now()
-        return FoundOrder(
-            venue_order_id=str(order["orderId"]),
-            status=order["status"],
-            state=ORDER_STATES.get(order["status"]),
-            filled_qty=filled,
-            fills=tuple(fills_of_trades(trades, Market.SPOT, command.client_order_id, now)),
-        )
+        order = await self._calls.read(self._client.privateGetOrder, by_client_id(command))
+        return await self.found(command, order, self._client.privateGetMyTrades)
 
     async def account(self) -> AccountState:
         """Read the USDT balance and the open orders; coins that are held are no positions."""
@@ -99,7 +93,3 @@ def order_body(command: SubmitOrder) -> Raw:
     if command.trigger_px is not None:
         body["stopPrice"] = f"{command.trigger_px:f}"
     return body
-
-
-def _by_client_id(command: CancelOrder | QueryOrder) -> Raw:
-    return {"symbol": venue_symbol(command.symbol), "origClientOrderId": command.client_order_id}

@@ -45,11 +45,16 @@ class Tapped:
         """
         self._taps[url] = tap
         ended = self.watch(url, "line")  # type: ignore[attr-defined]
+        line = Line(url, ended)
         connected = self.clients[url].connected
-        await asyncio.wait({ended, connected}, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            ended.result()
-        return Line(url, ended)
+        try:
+            await asyncio.wait({ended, connected}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                ended.result()
+        except BaseException:
+            self.close_line(line)
+            raise
+        return line
 
     async def ask_line(self, line: Line, method: str, params: Raw) -> Any:
         """Send a request of the websocket API and return its answer.

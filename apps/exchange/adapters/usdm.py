@@ -12,7 +12,6 @@ from chimera.instruments import Instrument, Market, symbol_of
 from .bars import BarSequence
 from .calls import Calls, Raw
 from .connector import SILENCE_S, Connector, PublicReads
-from .desk import UNREADABLE
 from .streams import Sink, Stream
 from .tapped import Line, Tap, TappedUsdm
 from .usdm_orders import UsdmOrders
@@ -141,10 +140,4 @@ class UsdmConnector(Connector):
             self._user.fail(error)
 
     def _tell(self, message: Raw, sink: Sink) -> None:
-        try:
-            events = tuple(user_events(message, self._children, self._clock.now()))
-        except UNREADABLE as error:
-            log.error("unreadable account message", error=repr(error), raw=message)
-            raise Unavailable("an account message cannot be read") from error
-        for event in events:
-            sink(event)
+        self.hand_on(message, user_events(message, self._children, self._clock.now()), sink)

@@ -22,8 +22,8 @@ from .desk import (
     MarginSettings,
     OrderDesk,
     Request,
+    by_client_id,
 )
-from .wire_orders import ORDER_STATES, fills_of_trades
 from .wire_user import (
     CONDITIONAL_STATES,
     NO_CHILD,
@@ -34,12 +34,13 @@ from .wire_user import (
     resting_plain,
 )
 
-TRADES_MAX = 1_000
 FUNDINGS = 100  # the latest payments told with the account, should the stream have missed some
 ALREADY_SO = ("-4046", "-4059")  # margin type and position mode that need no change
 
 
 class UsdmOrders(OrderDesk):
+    market = Market.USDM
+
     def __init__(
         self, client: Any, calls: Calls, children: Children, listed: Listed, clock: Clock
     ) -> None:
@@ -61,15 +62,15 @@ class UsdmOrders(OrderDesk):
         if command.conditional:
             body = {"clientAlgoId": command.client_order_id}
             return Request(endpoint=self._client.fapiPrivateDeleteAlgoOrder, body=body)
-        return Request(endpoint=self._client.fapiPrivateDeleteOrder, body=_by_client_id(command))
+        return Request(endpoint=self._client.fapiPrivateDeleteOrder, body=by_client_id(command))
 
     # --- questions ------------------------------------------------------------------------------------
 
     async def find(self, command: QueryOrder) -> FoundOrder:
         if command.conditional:
             return await self._find_conditional(command)
-        order = await self._calls.read(self._client.fapiPrivateGetOrder, _by_client_id(command))
-        return await self._found(command, order)
+        order = await self._calls.read(self._client.fapiPrivateGetOrder, by_client_id(command))
+        return await self.found(command, order, self._client.fapiPrivateGetUserTrades)
 
     async def _find_conditional(self, command: QueryOrder) -> FoundOrder:
         algo = await self._algo(command)
@@ -85,7 +86,7 @@ class UsdmOrders(OrderDesk):
         self._children.learn(child, command.client_order_id)
         by_child = {"symbol": venue_symbol(command.symbol), "orderId": child}
         order = await self._calls.read(self._client.fapiPrivateGetOrder, by_child)
-        return await self._found(command, order)
+        return await self.found(command, order, self._client.fapiPrivateGetUserTrades)
 
     async def _algo(self, command: QueryOrder) -> Raw:
         """Return a conditional order; one that ended may be found in the history alone."""
@@ -104,23 +105,6 @@ class UsdmOrders(OrderDesk):
                     return dict(row)
             raise
         return algo
-
-    async def _found(self, command: QueryOrder, order: Raw) -> FoundOrder:
-        filled = Decimal(order["executedQty"])
-        trades = []
-        if filled:
-            trades = await self._calls.read(
-                self._client.fapiPrivateGetUserTrades,
-                {"symbol": order["symbol"], "orderId": order["orderId"], "limit": TRADES_MAX},
-            )
-        now = self._clock.now()
-        return FoundOrder(
-            venue_order_id=str(order["orderId"]),
-            status=order["status"],
-            state=ORDER_STATES.get(order["status"]),
-            filled_qty=filled,
-            fills=tuple(fills_of_trades(trades, Market.USDM, command.client_order_id, now)),
-        )
 
     async def account(self) -> AccountState:
         """Read wallet, positions, both books of open orders and the latest funding, all at once."""
@@ -247,10 +231,6 @@ def conditional_body(command: SubmitOrder) -> Raw:
     if command.reduce_only:
         body["reduceOnly"] = "true"
     return body
-
-
-def _by_client_id(command: CancelOrder | QueryOrder) -> Raw:
-    return {"symbol": venue_symbol(command.symbol), "origClientOrderId": command.client_order_id}
 
 
 def _is_true(flag: object) -> bool:
