@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 CORRELATION_HEADER = "X-Correlation-ID"
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SECRET_WORDS = ("secret", "password", "api_key", "apikey", "signature", "token", "authorization")
 
 
@@ -43,6 +45,10 @@ def configure(options: dict[str, Any]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(options.get("level", "INFO"))
+    # Uvicorn has set up its own handlers by now, whose lines are not JSON.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for noisy in ("uvicorn.access", "asyncio", "httpx", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -65,9 +71,8 @@ class CorrelationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get(CORRELATION_HEADER, "")
-        identity = given if given.isascii() and 0 < len(given) <= 64 and given.isprintable() else ""
         structlog.contextvars.clear_contextvars()
-        bind_correlation_id(identity or uuid.uuid4().hex)
+        bind_correlation_id(given if _CORRELATION_ID.fullmatch(given) else uuid.uuid4().hex)
         response = self.get_response(request)
         response[CORRELATION_HEADER] = correlation_id()
         return response

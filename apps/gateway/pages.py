@@ -29,7 +29,7 @@ from apps.gateway.selectors.overview import overview_symbols
 from apps.gateway.selectors.trace import decision_trace, document_trace, order_trace
 from apps.gateway.words import WORDS
 from apps.health.selectors import health_overview
-from chimera.errors import ChimeraError
+from chimera.errors import ChimeraError, NotFound
 from chimera.events.decisions import Action
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
@@ -60,6 +60,8 @@ def desk_page(view: Page) -> Page:
 def overview(request: HttpRequest) -> HttpResponse:
     symbol = checked(OverviewQuery, request.GET.dict()).get("symbol")
     symbols = overview_symbols()
+    if symbol is not None and symbol not in symbols:
+        raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
     context = {
         "symbol": symbol or (symbols[0] if symbols else ""),
         "symbols": symbols,

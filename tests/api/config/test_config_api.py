@@ -40,7 +40,7 @@ def signed_in(name: str, *permissions: str) -> APIClient:
 def test_active_is_for_signed_in_people_only():
     answer = APIClient().get(ACTIVE)
     assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "forbidden"
+    assert answer.json()["error"]["code"] == "not_authenticated"
 
 
 def test_active_before_any_activation_is_not_found(viewer):
