@@ -27,7 +27,7 @@ from chimera.bus import Bus, Message, Tail, open_bus
 from chimera.errors import Transient
 from chimera.events import decode
 
-NOT_ALLOWED, BAD_SYMBOL, BUS_LOST = 4403, 4400, 4503
+NOT_ALLOWED, BAD_SYMBOL, NO_SUCH_PATH, BUS_LOST = 4403, 4400, 4404, 4503
 PAUSE_S = 0.1  # between two sends, so that a busy market does not drown a page
 RIGHTS_CHECKED_EVERY_S = 30.0
 
@@ -47,7 +47,7 @@ class OverviewConsumer(AsyncWebsocketConsumer):
         await self.accept()  # a refusal before this reaches the page without its reason
         if not await _may_view(self.scope["user"]):
             await self.close(NOT_ALLOWED)
-        elif self._symbol and not re.match(SYMBOL_PATTERN, self._symbol):
+        elif self._symbol and not re.fullmatch(SYMBOL_PATTERN, self._symbol):
             await self.close(BAD_SYMBOL)
         else:
             self._task = asyncio.create_task(self._watch())
@@ -97,6 +97,16 @@ class OverviewConsumer(AsyncWebsocketConsumer):
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=msgspec.json.encode(message).decode())
+
+
+class NoSuchConsumer(AsyncWebsocketConsumer):
+    """Where nothing is served: closed with a reason, as a wrong path is no fault of ours."""
+
+    channel_layer_alias = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(NO_SUCH_PATH)
 
 
 def _watched(symbol: str, symbols: Iterable[str]) -> list[str]:

@@ -6,11 +6,19 @@ import json
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from redis import Redis
 
 from apps.gateway import consumers
-from apps.gateway.consumers import BAD_SYMBOL, BUS_LOST, NOT_ALLOWED, OverviewConsumer
+from apps.gateway.consumers import (
+    BAD_SYMBOL,
+    BUS_LOST,
+    NO_SUCH_PATH,
+    NOT_ALLOWED,
+    OverviewConsumer,
+)
+from apps.gateway.routing import websocket_urlpatterns
 from apps.gateway.selectors.overview import overview_snapshot
 from chimera.bus import Outgoing, open_bus
 from chimera.bus.server import PrivateRedis
@@ -79,9 +87,18 @@ async def test_person_without_role_is_turned_away(redis, db):
     assert (await received(communicator))["code"] == NOT_ALLOWED
 
 
-async def test_malformed_symbol_is_refused(redis, person):
-    communicator = await connected(person, symbol="x;y")
+@pytest.mark.parametrize("symbol", ["x;y", "%3Cscript%3E", f"{SYMBOL}%0a"])
+async def test_malformed_symbol_is_refused(redis, person, symbol):
+    communicator = await connected(person, symbol=symbol)
     assert (await received(communicator))["code"] == BAD_SYMBOL
+
+
+async def test_path_that_nothing_serves_is_closed_with_a_reason():
+    scope = {"type": "websocket", "path": "/ws/nothing", "headers": [], "subprotocols": []}
+    communicator = ApplicationCommunicator(URLRouter(websocket_urlpatterns), scope)
+    await communicator.send_input({"type": "websocket.connect"})
+    assert (await communicator.receive_output(5))["type"] == "websocket.accept"
+    assert (await received(communicator))["code"] == NO_SUCH_PATH
 
 
 async def test_right_that_is_taken_away_ends_the_watch(redis, person, monkeypatch):
