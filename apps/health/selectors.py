@@ -26,7 +26,7 @@ from chimera.clock import SECOND, Millis, WallClock
 from chimera.errors import ChimeraError, NotFound
 from chimera.events.health import ServiceState
 
-WORKER_SILENT_AFTER_MS = 30 * SECOND
+WORKER_SILENT_AFTER_MS = 10 * SECOND  # five heartbeats
 CELERY_SILENT_AFTER_MS = 90 * SECOND
 _CACHE_KEY = "health:overview"
 _CACHE_S = 2  # so that many askers, some of them anonymous, cost one look

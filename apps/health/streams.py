@@ -13,6 +13,7 @@ from django.conf import settings
 from apps.health.families import HEALTH
 from chimera.bus import RedisBus
 from chimera.bus.connection import GROUP_MISSING, RedisLink
+from chimera.bus.streams import max_length
 from chimera.clock import Millis
 from chimera.errors import Transient, Unavailable
 from chimera.events import ServiceReported, TradingHalted, TradingResumed, decode
@@ -20,7 +21,6 @@ from chimera.events.health import ServiceState
 
 HEARTBEAT_KEY = "health:celery"
 HEARTBEAT_TTL_S = 300
-_REPORTS_READ = 1_000
 _TIMEOUT_S = 2.0
 
 T = TypeVar("T")
@@ -91,7 +91,8 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
     bus = RedisBus(link, producer="health", epoch=0)
     reports: dict[str, WorkerReport] = {}
     halts: dict[str, str] = {}
-    for message in reversed(await bus.latest(HEALTH, _REPORTS_READ)):
+    # All there is: a halt is told once, and may be older than thousands of heartbeats.
+    for message in reversed(await bus.latest(HEALTH, max_length(HEALTH))):
         try:
             event = decode(message.payload)
         except msgspec.DecodeError:

@@ -122,6 +122,18 @@ def test_halt_shows_until_its_own_source_resumes(viewer, redis, venue):
     assert component(viewer, "trading")["state"] == "OK"
 
 
+def test_halt_shows_however_many_heartbeats_follow(viewer, redis, venue):
+    halted = TradingHalted(id="h", ts_event=1, ts_init=1, source="orders:reconcile", reason="books")
+    say(redis, halted)
+    beat_of_orders = encode(service_reported("orders", ServiceState.OK, WallClock().now()))
+    with redis.pipeline(transaction=False) as pipe:
+        for _ in range(3_000):
+            pipe.xadd("health:events", {"p": "test@1", "s": 1, "d": beat_of_orders})
+        pipe.execute()
+    cache.clear()
+    assert component(viewer, "trading")["detail"] == "no new risk (orders:reconcile: books)"
+
+
 def test_entry_that_cannot_be_read_hides_nothing(viewer, redis):
     redis.xadd("health:events", {"p": "x@1", "s": 1, "d": b'{"type":"health.later.v9"}'})
     say(redis, service_reported("orders", ServiceState.OK, WallClock().now()))
