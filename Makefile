@@ -52,5 +52,8 @@ e2e: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
+bench-quick: $(VENV)/.dev
+	$(BIN)/python -m bench --quick
+
 clean:
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache staticfiles
