@@ -1,0 +1,147 @@
+"""What the workers' rooms build from a record that another worker left unfinished."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from apps.orders.core.service import Router
+from apps.orders.worker import build as build_orders
+from apps.positions.core.service import OPENING, Positions
+from apps.positions.worker import build as build_positions
+from apps.strategy.worker import build as build_strategy
+from chimera.clock import MINUTE
+from chimera.events import (
+    AccountReported,
+    OrderFilled,
+    PositionAdopted,
+    PositionChanged,
+    TimerFired,
+)
+from chimera.events.orders import LiquiditySide
+from chimera.instruments import Side
+from chimera.runtime.contract import Record
+from chimera.runtime.recording import write_of
+from chimera.runtime.worker import WorkerContext, build_services
+from chimera.store.memory import MemoryStore
+
+D = Decimal
+SYMBOL = "BTCUSDT-PERP"
+T0 = 1_746_374_400_000
+
+
+def fill(trade: int, qty: str, at: int) -> OrderFilled:
+    return OrderFilled(
+        id=f"fill:{trade}",
+        ts_event=at,
+        ts_init=at,
+        symbol=SYMBOL,
+        client_order_id="web_1",
+        venue_order_id="v",
+        trade_id=str(trade),
+        side=Side.BUY if D(qty) > 0 else Side.SELL,
+        last_qty=abs(D(qty)),
+        last_px=D(100),
+        filled_qty=abs(D(qty)),
+        fee=D("0.05"),
+        fee_asset="USDT",
+        liquidity_side=LiquiditySide.TAKER,
+    )
+
+
+def context(bodies: Iterable[tuple[str, msgspec.Struct]] = ()) -> WorkerContext:
+    """Return the context over a record of an open account that holds 2, and of `bodies`."""
+    store = MemoryStore()
+    opening = AccountReported(
+        id="account", ts_event=T0, ts_init=T0, wallet_usdt=D(1_000), positions=(), orders=()
+    )
+    snapshot = PositionChanged(
+        id="pos:1",
+        cause="fill:1",
+        ts_event=T0 + 1,
+        ts_init=T0 + 1,
+        symbol=SYMBOL,
+        sequence=1,
+        qty=D(2),
+        entry_px=D(100),
+        opened_at=T0 + 1,
+        realised_pnl=D(0),
+        fees=D("0.05"),
+        funding=D(0),
+    )
+    store.write((write_of(Record("positions_snapshots", OPENING, opening, "ACCOUNT", T0)),))
+    first = fill(1, "2", T0 + 1)
+    for collection, body in (("fills", first), ("positions_snapshots", snapshot), *bodies):
+        at = body.ts_event  # type: ignore[attr-defined]
+        store.write((write_of(Record(collection, body.id, body, SYMBOL, at)),))  # type: ignore[attr-defined]
+    return WorkerContext(store=store, symbols=(SYMBOL,), interval_ms=MINUTE, speed=1.0)
+
+
+def adoption(at: int) -> PositionAdopted:
+    return PositionAdopted(
+        id="adopted",
+        ts_event=at,
+        ts_init=at,
+        symbol=SYMBOL,
+        qty=D(5),
+        entry_px=D(90),
+        wallet_usdt=D("900"),
+    )
+
+
+def started(positions: Positions) -> Positions:
+    start = TimerFired(id="t", ts_event=T0, ts_init=T0, service="positions", timer="start", due=T0)
+    list(positions.handle(start, T0 + MINUTE))
+    return positions
+
+
+def held(router: Router) -> Decimal:
+    return router.books[SYMBOL].qty
+
+
+@pytest.mark.parametrize(
+    ("left", "qty", "wallet"),
+    [
+        ([], "2", "999.95"),
+        ([("fills", fill(2, "1", T0 + 5))], "3", "999.90"),
+        ([("fills", fill(2, "-2", T0 + 5))], "0", "999.90"),
+        ([("positions_snapshots", adoption(T0 + 9))], "5", "900"),
+        ([("fills", fill(2, "1", T0 + 5)), ("positions_snapshots", adoption(T0 + 9))], "5", "900"),
+        (
+            [("positions_snapshots", adoption(T0 + 9)), ("fills", fill(2, "1", T0 + 10))],
+            "6",
+            "899.95",
+        ),
+    ],
+)
+def test_built_workers_agree_on_what_an_earlier_life_left(
+    left: list[tuple[str, msgspec.Struct]], qty: str, wallet: str
+) -> None:
+    record = context(left)
+
+    router, positions = build_orders(record), started(build_positions(record))
+
+    assert held(router) == positions._ledgers[SYMBOL].qty == D(qty)
+    assert positions.wallet_usdt == D(wallet)
+
+
+def test_built_router_knows_the_fills_it_counts() -> None:
+    router = build_orders(context([("fills", fill(2, "1", T0 + 5))]))
+
+    for trade in (1, 2):
+        list(router.handle(fill(trade, "1", T0 + 5), T0 + 9))
+
+    assert held(router) == D(3)
+
+
+def test_built_strategy_knows_the_position() -> None:
+    strategy = build_strategy(context())
+
+    assert strategy._position_of(SYMBOL).qty == D(2)
+
+
+def test_build_services_leaves_the_exchange_out() -> None:
+    names = ("exchange", "features", "strategy", "orders", "positions")
+
+    assert [core.name for core in build_services(names, context())] == list(names[1:])
