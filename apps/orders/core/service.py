@@ -34,7 +34,7 @@ from chimera.events.base import Event
 from chimera.events.decisions import Action
 from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType, Purpose
 from chimera.ids import client_order_id
-from chimera.instruments import Instrument
+from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
 from .book import UNREAD, SymbolBook
@@ -334,7 +334,9 @@ class Router:
         active = self.state.active
         wanted = active.bundle.risk.leverage if active is not None else event.leverage
         problem = event.problem
-        if problem is None and event.leverage != wanted:
+        if market_of(event.symbol) is Market.SPOT:
+            problem = "spot positions are not taken yet: they have no reduce-only stop"
+        elif problem is None and event.leverage != wanted:
             problem = f"leverage is {event.leverage}, not {wanted}"
         self.state.book(event.symbol).margin_problem = problem
         if event.instrument is None:
