@@ -91,11 +91,13 @@ def recording_of(path: Path) -> Recording:
     Raises
     ------
     InvalidInput
-        If it follows none of the naming patterns.
+        If it follows none of the naming patterns, or names an interval that there is not.
     """
     for kind, pattern in _NAMES:
         if found := pattern.fullmatch(path.name):
             market, symbol, *interval = found.groups()
+            if interval and interval[0] not in INTERVALS:
+                raise _bad(path, "interval", f"one of {', '.join(INTERVALS)}")
             return Recording(
                 path=path,
                 kind=kind,
@@ -150,6 +152,11 @@ def read_klines(path: Path, *, interval: str | None = None) -> KlineRows:
         close=_compact("d", c),
         volume=_compact("d", v),
     )
+
+
+def read_times(path: Path, column: str) -> Column:
+    """Read a column of times alone, in ms and as they lie there; there is at least one."""
+    return _read(path, {column: "i"})[column]
 
 
 def read_funding(path: Path) -> FundingRows:

@@ -6,16 +6,21 @@ warm up from. Without a start, the era of the latest recordings is played.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from apps.exchange.adapters.playback import play
-from apps.exchange.adapters.recordings import Kind, Recording, find_recordings, read_klines
+from apps.exchange.adapters.recordings import (
+    Kind,
+    Recording,
+    find_recordings,
+    read_klines,
+    read_times,
+)
 from apps.exchange.core.venue.feeds.klines import candles
 from apps.exchange.core.venue.feeds.merge import TimedAction
 from apps.exchange.core.venue.tape import Candle
@@ -120,11 +125,10 @@ def period_of(recording: Recording) -> Period:
         if recording.kind is Kind.DEPTH:
             return _depth_period(recording.path)
         name = "open_time" if recording.kind is Kind.KLINES else "ts_ms"
-        column = pq.read_table(recording.path, columns=[name]).column(name)
-        ends = pc.min_max(column).as_py()
+        times = read_times(recording.path, name)
         width = INTERVALS[recording.interval] if recording.kind is Kind.KLINES else 1
-        return Period(ends["min"], ends["max"] + width)
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as e:
+        return Period(int(times.min()), int(times.max()) + width)
+    except (OSError, EOFError, ValueError, zlib.error) as e:
         raise InvalidInput(f"{recording.path.name}: cannot be read: {e}") from e
 
 

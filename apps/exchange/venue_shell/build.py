@@ -25,6 +25,7 @@ from chimera.instruments import Market
 log = logging.getLogger(__name__)
 
 ACCOUNT_ID = "demo"
+SPEED_MAX = 1e6  # far above what any feed can be played at
 SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 SIMULATED_HISTORY_MINUTES = 1_500
 START_PX = {
@@ -71,8 +72,10 @@ def build_server(options: VenueOptions) -> VenueServer:
     InvalidInput
         If an option or a data file is unusable; the message says which and why.
     """
-    if options.speed <= 0:
-        raise InvalidInput(f"--speed must be above 0, got {options.speed}")
+    if not 0 < options.speed <= SPEED_MAX:
+        raise InvalidInput(
+            f"--speed must be above 0 and at most {SPEED_MAX:g}, got {options.speed}"
+        )
     if options.wallet < 0:
         raise InvalidInput(f"--wallet must not be negative, got {options.wallet}")
     world = _recorded(options) if options.data else _simulated(options)

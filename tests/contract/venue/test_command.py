@@ -69,6 +69,8 @@ def test_command_bad_input_is_one_line_and_exit_code_2(
     ("options", "named"),
     [
         ({"speed": 0}, "--speed"),
+        ({"speed": float("nan")}, "--speed"),
+        ({"speed": float("inf")}, "--speed"),
         ({"wallet": Decimal(-1)}, "--wallet"),
         ({"symbols": ("NOPEUSDT",)}, "NOPEUSDT"),
         ({"data": (Path("tests"),)}, "--data"),

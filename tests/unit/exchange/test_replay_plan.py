@@ -82,3 +82,39 @@ def test_plan_impossible_wish_is_refused_by_name(
 
     with pytest.raises(InvalidInput, match=named):
         plan_replay([tmp_path], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"time": [T0]}, "column open_time: missing"),
+        ({"open_time": pa.array([], pa.int64())}, "it has no rows"),
+        ({"open_time": ["x"]}, "column open_time: must be an integer"),
+        ({"open_time": [None]}, "column open_time, row 0: no value may be missing"),
+    ],
+)
+def test_plan_names_what_is_wrong_with_a_file_in_one_line(tmp_path: Path, columns, named) -> None:
+    path = tmp_path / "um-BTCUSDT-1m-x.parquet"
+    pq.write_table(pa.table(columns), path)
+
+    with pytest.raises(InvalidInput, match=named) as refused:
+        plan_replay([path])
+
+    assert "\n" not in refused.value.message
+
+
+def test_plan_refuses_an_interval_that_there_is_not(tmp_path: Path) -> None:
+    path = klines(tmp_path, "um-BTCUSDT-7m-x.parquet", T0, 3)
+
+    with pytest.raises(InvalidInput, match="interval: one of 1m"):
+        plan_replay([path])
+
+
+def test_plan_refuses_a_depth_file_with_a_broken_middle(tmp_path: Path) -> None:
+    path = depth(tmp_path, "um-BTCUSDT-x.log.gz", T0, T0 + HOUR)
+    whole = bytearray(path.read_bytes())
+    whole[20:40] = bytes(20)
+    path.write_bytes(bytes(whole))
+
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        plan_replay([path])

@@ -15,6 +15,8 @@ from chimera.clock import Millis
 from chimera.errors import ChimeraError
 
 BAD_INPUT = 2
+AMOUNT_MAX = Decimal(10) ** 12
+TIME_MAX = 4_102_444_800_000  # the year 2100
 
 
 class Command(BaseCommand):
@@ -83,13 +85,13 @@ def _amount(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise ArgumentTypeError(f"{text} is not an amount of USDT")
+    if not amount.is_finite() or not 0 <= amount <= AMOUNT_MAX:
+        raise ArgumentTypeError(f"{text} is not an amount of USDT (0..{AMOUNT_MAX})")
     return amount
 
 
 def _time(text: str) -> Millis:
-    if text.isdigit():
+    if text.isdecimal() and int(text) <= TIME_MAX:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from apps.experiments.replay import ReplayReport, replay
 from chimera.clock import Millis
+from chimera.errors import ChimeraError
 from chimera.store import open_store
 
 SHOWN = 20
+TIME_MAX = 2**53
 
 
 class Command(BaseCommand):
@@ -26,21 +28,28 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        store = open_store(settings.STORE_URL)
-        console = Console(stderr=True)
-        with console.status("replaying") as status:
-            report = replay(
-                store,
-                ts_from=_moment("--from", options["ts_from"]),
-                ts_to=_moment("--to", options["ts_to"]),
-                progress=lambda kind, count: status.update(f"replaying: {count} {kind}"),
-            )
+        ts_from, ts_to = _moment("--from", options["ts_from"]), _moment("--to", options["ts_to"])
+        if ts_from is not None and ts_to is not None and ts_from >= ts_to:
+            raise CommandError("--to: must be after --from")
+        try:
+            report = self._replay(ts_from, ts_to)
+        except ChimeraError as error:
+            raise CommandError(f"{error.code}: {error.message}") from error
         if options["json"]:
             self.stdout.write(msgspec.json.encode(report).decode())
         else:
             self._print(report)
         if not report.identical:
             sys.exit(1)
+
+    def _replay(self, ts_from: Millis | None, ts_to: Millis | None) -> ReplayReport:
+        with Console(stderr=True).status("replaying") as status:
+            return replay(
+                open_store(settings.STORE_URL),
+                ts_from=ts_from,
+                ts_to=ts_to,
+                progress=lambda kind, count: status.update(f"replaying: {count} {kind}"),
+            )
 
     def _print(self, report: ReplayReport) -> None:
         self.stdout.write(
@@ -56,7 +65,7 @@ class Command(BaseCommand):
 def _moment(option: str, text: str | None) -> Millis | None:
     if text is None:
         return None
-    if text.isdecimal():
+    if text.isdecimal() and int(text) <= TIME_MAX:
         return int(text)
     try:
         moment = parse_datetime(text)

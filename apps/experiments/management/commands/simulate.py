@@ -2,7 +2,8 @@
 
 import json
 import time
-from decimal import Decimal
+from argparse import ArgumentTypeError
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from rich.progress import Progress
 from apps.experiments.simulation import Simulation, open_simulation
 from chimera.errors import ChimeraError
 
+WALLET_MAX = Decimal(10) ** 12
+
 
 class Command(BaseCommand):
     help = "Trade a bundle through recorded bars with all live cores and the paper venue's core."
@@ -21,8 +24,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("data", nargs="+", type=Path, help="recorded klines, one market")
         parser.add_argument("--bundle", type=Path, default=Path("bundles/demo.yaml"))
-        parser.add_argument("--bars", type=int, default=None, help="stop after so many bars")
-        parser.add_argument("--wallet", type=Decimal, default=Decimal(10_000), help="USDT")
+        parser.add_argument("--bars", type=_count, default=None, help="stop after so many bars")
+        parser.add_argument("--wallet", type=_amount, default=Decimal(10_000), help="USDT")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +38,7 @@ class Command(BaseCommand):
                 wallet_usdt=options["wallet"],
                 bars=options["bars"],
             )
-        except (ChimeraError, OSError) as error:
+        except (ChimeraError, OSError, UnicodeDecodeError) as error:
             raise CommandError(str(error)) from error
         began = time.perf_counter()
         with Progress(console=Console(stderr=True)) as progress:
@@ -51,3 +54,19 @@ class Command(BaseCommand):
         for name, value in result.items():
             self.stdout.write(f"{name:>20}  {value}")
         self.stdout.write(f"{'bars a second':>20}  {simulation.total_bars / seconds:,.0f}")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text} is not a number of bars")
+    return int(text)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 < amount <= WALLET_MAX:
+        raise ArgumentTypeError(f"{text} is not an amount of USDT (above 0, at most {WALLET_MAX})")
+    return amount
