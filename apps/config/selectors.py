@@ -4,10 +4,11 @@ from functools import cache
 
 import msgspec
 from django.conf import settings
+from django.db import DatabaseError
 
 from chimera.bundles import Bundle, bundle_hash
 from chimera.clock import Millis
-from chimera.errors import NotFound, require
+from chimera.errors import NotFound, Unavailable, require
 from chimera.events.config import BundleActivated
 from chimera.store import Collection, Store, open_store
 
@@ -15,8 +16,17 @@ from .models import Release
 
 
 def release_active() -> Release | None:
-    """Return the active release, None before the first activation."""
-    return Release.objects.filter(state=Release.State.ACTIVE).first()
+    """Return the active release, None before the first activation.
+
+    Raises
+    ------
+    Unavailable
+        If the database does not answer, or has no tables yet.
+    """
+    try:
+        return Release.objects.filter(state=Release.State.ACTIVE).first()
+    except DatabaseError as e:
+        raise Unavailable(f"the database cannot be read (manage.py migrate sets it up): {e}") from e
 
 
 def bundle_active() -> Bundle | None:

@@ -8,6 +8,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from chimera.errors import ConfigInvalid
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
 
@@ -220,6 +222,8 @@ STORE_URL = env.str("CHIMERA_STORE_URL", default="embedded://")
 DATA_DIR = env.str("CHIMERA_DATA_DIR", default=str(BASE_DIR.parent / "shared" / "data"))
 DEMO = env.bool("CHIMERA_DEMO", default=False)
 LOG_LEVEL = env.str("CHIMERA_LOG_LEVEL", default="INFO")
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+    raise ConfigInvalid("CHIMERA_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR", level=LOG_LEVEL)
 """Where the exchange is; "" means the real one."""
 EXCHANGE_URL = env.str("CHIMERA_EXCHANGE_URL", default="")
 EXCHANGE_KEY = env.str("CHIMERA_EXCHANGE_KEY", default="")

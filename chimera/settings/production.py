@@ -26,6 +26,8 @@ if len(SECRET_KEY) < 50:
 ALLOWED_HOSTS = env.list("CHIMERA_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+if not DATABASES["default"].get("ENGINE"):
+    raise ConfigInvalid("DATABASE_URL must begin with a known scheme, such as postgres://")
 REDIS_URL = env.str("CHIMERA_REDIS_URL")
 # Celery's broker cannot be a Redis Cluster (kombu answers MOVED with an error), so it may be elsewhere.
 CELERY_BROKER_URL = env.str("CHIMERA_BROKER_URL", default=REDIS_URL)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
+from apps.config.models import Release
 from tests.support.bundles import DEMO_BUNDLE, GOOD_BUNDLE
 
 
@@ -63,4 +65,14 @@ def test_activate_then_show_prints_the_release():
 @pytest.mark.django_db
 def test_show_before_any_activation_says_so():
     with pytest.raises(CommandError, match="no bundle is active"):
+        run("show")
+
+
+@pytest.mark.django_db
+def test_show_without_tables_says_how_to_make_them(monkeypatch):
+    def no_table(*_: object, **__: object) -> None:
+        raise OperationalError("no such table: config_release")
+
+    monkeypatch.setattr(Release.objects, "filter", no_table)
+    with pytest.raises(CommandError, match=r"manage\.py migrate"):
         run("show")

@@ -1,0 +1,55 @@
+"""Settings that cannot be used: one line, no traceback, and no start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def checked(settings: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CHIMERA_")}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--settings", f"chimera.settings.{settings}"],
+        cwd=ROOT,
+        env={**own, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def complete(tmp_path: Path) -> dict[str, str]:
+    return {
+        "CHIMERA_SECRET_KEY": "0123456789" * 6,
+        "CHIMERA_ALLOWED_HOSTS": "chimera.example",
+        "CHIMERA_REDIS_URL": "redis://127.0.0.1:9/0",
+        "CHIMERA_STORE_URL": "embedded://",
+        "CHIMERA_STATE_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'x.sqlite3'}",
+    }
+
+
+def test_production_with_everything_set_starts(complete) -> None:
+    assert checked("production", **complete).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"CHIMERA_SECRET_KEY": "", "DATABASE_URL": ""}, "CHIMERA_SECRET_KEY, DATABASE_URL"),
+        ({"CHIMERA_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"DATABASE_URL": "garbage"}, "DATABASE_URL"),
+        ({"CHIMERA_LOG_LEVEL": "LOUD"}, "CHIMERA_LOG_LEVEL"),
+    ],
+)
+def test_production_refuses_to_start_in_one_line(complete, changed, said) -> None:
+    refused = checked("production", **{**complete, **changed})
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert said in refused.stderr.strip().splitlines()[-1]
