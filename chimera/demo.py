@@ -36,6 +36,7 @@ POLL_S = 0.1
 RECORDED_SPEED = 60.0
 SIMULATED_SPEED = 10.0  # order flow is simulated order by order, so it cannot run as fast
 SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+STATE_NAMES = ("logs", "redis", "static", "venue.json", "chimera.sqlite3", "celerybeat-schedule")
 LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 
 
@@ -72,8 +73,9 @@ class Demo:
 
     def prepare(self) -> str:
         """Start Redis and the venue; make a fresh database with users and an active bundle."""
-        shutil.rmtree(self.state_dir, ignore_errors=True)
-        (self.state_dir / "logs").mkdir(parents=True)
+        _clear(self.state_dir)
+        self.state_dir.mkdir(parents=True, mode=0o700)  # it holds keys
+        (self.state_dir / "logs").mkdir()
         self._redis = PrivateRedis(self.state_dir / "redis")
         self._redis.start()
         self.env = {
@@ -281,11 +283,27 @@ def _options() -> argparse.Namespace:
 
 
 def _venue_options(options: argparse.Namespace) -> list[str]:
-    speed = options.speed or (RECORDED_SPEED if options.data else SIMULATED_SPEED)
+    speed = options.speed
+    if speed is None:
+        speed = RECORDED_SPEED if options.data else SIMULATED_SPEED
     arguments = ["--seed", str(options.seed), "--speed", str(speed)]
     if options.data:
         return [*arguments, "--data", *(str(Path(path).resolve()) for path in options.data)]
     return [*arguments, "--symbols", *SIMULATED_SYMBOLS]
+
+
+def _clear(state_dir: Path) -> None:
+    """Remove what an earlier demo left; a folder with anything else in it is somebody's."""
+    if state_dir.exists() and not state_dir.is_dir():
+        raise ConfigInvalid(f"{state_dir} is a file; --state names a folder")
+    inside = state_dir.iterdir() if state_dir.exists() else ()
+    foreign = sorted(path.name for path in inside if not path.name.startswith(STATE_NAMES))
+    if foreign:
+        raise ConfigInvalid(
+            f"{state_dir} holds {foreign[0]}, which no demo made, and would be emptied; "
+            "name another folder with --state"
+        )
+    shutil.rmtree(state_dir, ignore_errors=True)
 
 
 def _check_port(port: int) -> None:
