@@ -20,11 +20,14 @@ from bench.report import Run, keep, show
 
 TIMEOUT_S = 300
 STOP_TIMEOUT_S = 60
+LOG_WIDTH = 120  # where no terminal says how wide it is
 
 
 def main() -> int:
     options = _options()
     console = Console()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
     chosen = [
         benchmark
         for benchmark in BENCHMARKS
