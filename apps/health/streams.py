@@ -20,6 +20,7 @@ from chimera.events import ServiceReported, TradingHalted, TradingResumed, decod
 from chimera.events.health import ServiceState
 
 HEARTBEAT_KEY = "health:celery"
+RUNTIME = "runtime:"  # sources of halts that are the runtime's own, not a service's
 HEARTBEAT_TTL_S = 300
 _TIMEOUT_S = 2.0
 
@@ -101,6 +102,10 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
         at = _entry_ms(message.entry_id)
         if isinstance(event, ServiceReported):
             reports[event.service] = WorkerReport(event.state, event.detail, at)
+            if halts and event.state is ServiceState.OK:
+                # A runtime that begins again does not resume what it halted in its life before; its
+                # heartbeat names what troubles it now.
+                halts = {s: why for s, why in halts.items() if not s.startswith(RUNTIME)}
         elif isinstance(event, TradingHalted):
             halts[event.source] = event.reason
         elif isinstance(event, TradingResumed):

@@ -134,6 +134,16 @@ def test_halt_shows_however_many_heartbeats_follow(viewer, redis, venue):
     assert component(viewer, "trading")["detail"] == "no new risk (orders:reconcile: books)"
 
 
+def test_halt_of_a_runtime_ends_with_its_next_good_heartbeat(viewer, redis, venue):
+    say(redis, TradingHalted(id="h1", ts_event=1, ts_init=1, source="runtime:bus", reason="gone"))
+    say(redis, TradingHalted(id="h2", ts_event=1, ts_init=1, source="clock", reason="skew"))
+    now = WallClock().now()
+    say(redis, service_reported("orders", ServiceState.DEGRADED, now))
+    assert "runtime:bus" in component(viewer, "trading")["detail"]
+    say(redis, service_reported("orders", ServiceState.OK, now))
+    assert component(viewer, "trading")["detail"] == "no new risk (clock: skew)"
+
+
 def test_entry_that_cannot_be_read_hides_nothing(viewer, redis):
     redis.xadd("health:events", {"p": "x@1", "s": 1, "d": b'{"type":"health.later.v9"}'})
     say(redis, service_reported("orders", ServiceState.OK, WallClock().now()))
