@@ -20,15 +20,19 @@ UNIT_NS = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 @dataclass(slots=True)
 class Collections:
-    """How often the collector ran, and its longest pause."""
+    """How often the collector ran, its longest pause, and what share of a core this process had."""
 
     runs: list[int] = field(default_factory=lambda: [0, 0, 0])
     longest_ns: int = 0
+    core_share: float = 0.0
 
     def note(self) -> str:
         young, middle, full = self.runs
         longest = self.longest_ns / UNIT_NS["ms"]
-        return f"gc: {young} young, {middle} middle, {full} full; longest pause {longest:.2f} ms"
+        return (
+            f"gc: {young} young, {middle} middle, {full} full, longest pause {longest:.2f} ms; "
+            f"had {self.core_share:.0%} of a core"
+        )
 
 
 @contextmanager
@@ -46,10 +50,12 @@ def collections() -> Iterator[Collections]:
 
     gc.collect()
     gc.callbacks.append(watch)
+    wall, used = time.perf_counter(), time.process_time()
     try:
         yield seen
     finally:
         gc.callbacks.remove(watch)
+        seen.core_share = (time.process_time() - used) / (time.perf_counter() - wall)
 
 
 def sample(step: Callable[[], int], *, count: int, warm_up: int) -> list[int]:

@@ -44,14 +44,16 @@ class Dispatcher:
             If a core raises; then no effect of this event may be carried out.
         """
         effects: list[Effect] = []
-        waiting = [event]
-        for current in waiting:  # it grows on the way: breadth first
-            for service in self._consumers(current):
+        waiting = [(event, self._consumers(event))]
+        for current, consumers in waiting:  # it grows on the way: breadth first
+            for service in consumers:
                 try:
                     for effect in service.handle(current, now):
                         effects.append(effect)
-                        if type(effect) is Publish and type(effect.event) in self._routes:
-                            waiting.append(effect.event)
+                        if type(effect) is Publish:
+                            readers = self._routes.get(type(effect.event))
+                            if readers is not None:
+                                waiting.append((effect.event, readers))
                 except Exception as error:
                     raise ServiceFailed(
                         f"{service.name} failed on {type(current).__name__} {current.id}: {error}",
