@@ -307,6 +307,8 @@ def _clear(state_dir: Path) -> None:
 
 
 def _check_port(port: int) -> None:
+    if not 0 <= port <= 65_535:
+        raise ConfigInvalid(f"{port} is no port: 1 to 65535")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,10 +1,11 @@
 """The demo's own care: whose folder it empties, and what it asks of the venue."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from chimera.demo import _clear
+from chimera.demo import _check_port, _clear
 from chimera.errors import ConfigInvalid
 
 
@@ -27,3 +28,12 @@ def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="is a file"):
         _clear(letter)
     assert letter.exists()
+
+
+def test_port_that_cannot_be_had_is_named() -> None:
+    with pytest.raises(ConfigInvalid, match="99999 is no port"):
+        _check_port(99_999)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigInvalid, match=f"port {port} is taken"):
+            _check_port(port)
