@@ -19,7 +19,13 @@ from chimera.clock import Clock
 from chimera.errors import InvariantBroken, Unavailable
 from chimera.events import decode
 from chimera.events.base import Command, Event
-from chimera.events.health import ServiceReported, ServiceState, TradingHalted, TradingResumed
+from chimera.events.health import (
+    ServiceReported,
+    ServiceState,
+    StreamDisconnected,
+    TradingHalted,
+    TradingResumed,
+)
 from chimera.events.orders import QueryOrder, SubmitOrder
 from chimera.locks import Lease
 from chimera.runtime.acknowledging import Acknowledger
@@ -83,6 +89,7 @@ class Session:
         self._backlog: deque[_Input] = deque()
         self._failures: dict[str, int] = {}
         self._halts: dict[str, str] = {}
+        self._standing: dict[str, Event] = {}  # what cores built anew must be told again
         self._rebuild_wanted = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -127,6 +134,7 @@ class Session:
 
     def _take(self, given: _Input) -> None:
         """Run an event through the local cores now and hand its effects to the outbox."""
+        self._remember(given.event)
         if self._dispatcher is None:
             if len(self._backlog) < BACKLOG_MAX:
                 self._backlog.append(given)
@@ -143,6 +151,18 @@ class Session:
         acknowledge = given.receipt.acknowledge if given.receipt is not None else None
         if effects or given.told or acknowledge is not None:
             self._outbox.put(Batch([*given.told, *effects], acknowledge))
+
+    def _remember(self, event: Event) -> None:
+        """Keep what is in force until it is over: halts, and streams that are lost."""
+        match event:
+            case TradingHalted(source=source):
+                self._standing[source] = event
+            case TradingResumed(source=source):
+                self._standing.pop(source, None)
+            case StreamDisconnected(stream=stream, connected=False):
+                self._standing[stream] = event
+            case StreamDisconnected(stream=stream):
+                self._standing.pop(stream, None)
 
     # --- asks ------------------------------------------------------------------------------------------------
 
@@ -259,13 +279,15 @@ class Session:
                 )
         elif source not in self._halts:
             self._halts[source] = reason
-            self.bring(self._halted(source, reason))
-
-    def _halted(self, source: str, reason: str) -> TradingHalted:
-        now = self._clock.now()
-        return TradingHalted(
-            id=f"halt:{source}:{now}", ts_event=now, ts_init=now, source=source, reason=reason
-        )
+            self.bring(
+                TradingHalted(
+                    id=f"halt:{source}:{now}",
+                    ts_event=now,
+                    ts_init=now,
+                    source=source,
+                    reason=reason,
+                )
+            )
 
     def _on_failure(self, given: _Input, error: ServiceFailed) -> None:
         """A core raised: nothing of this event is carried out, and the cores are built anew."""
@@ -314,7 +336,7 @@ class Session:
         """Build the cores from the record and give them what they begin with, then what waited."""
         services = await self._outbox.in_store_thread(self._build)
         self._dispatcher = Dispatcher(services)
-        for event in (*self._first, *(self._halted(*halt) for halt in self._halts.items())):
+        for event in (*self._first, *self._standing.values()):
             self._take(_Input(event))
         now = self._clock.now()
         for service in services:

@@ -49,9 +49,12 @@ class Desk:
         self.bars = int(done.stdout)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, else Playwright's own; its event loop ends with this package's tests."""
+    """The system's Chromium, else Playwright's own.
+
+    Its event loop must end with the module: asyncio tests that come later bring their own.
+    """
     program = os.environ.get("CHIMERA_CHROMIUM") or next(
         filter(None, map(shutil.which, NAMES)), None
     )

@@ -9,7 +9,14 @@ import pytest
 from chimera.bus import MemoryBroker, MemoryBus
 from chimera.clock import Millis, WallClock
 from chimera.errors import Unavailable
-from chimera.events import BarClosed, SubmitOrder, TradingHalted, TradingResumed, decode
+from chimera.events import (
+    BarClosed,
+    StreamDisconnected,
+    SubmitOrder,
+    TradingHalted,
+    TradingResumed,
+    decode,
+)
 from chimera.events.base import Command, Event
 from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
@@ -44,7 +51,12 @@ class Core:
     """Records every bar and asks for an entry at each; fails where it is told to."""
 
     name: ClassVar[str] = "core"
-    consumes: ClassVar[tuple[type[Event], ...]] = (BarClosed, TradingHalted, TradingResumed)
+    consumes: ClassVar[tuple[type[Event], ...]] = (
+        BarClosed,
+        StreamDisconnected,
+        TradingHalted,
+        TradingResumed,
+    )
 
     def __init__(self, failures: dict[str, int]) -> None:
         self.failures = failures
@@ -192,6 +204,20 @@ async def test_session_core_that_raises_is_built_anew_and_loses_nothing() -> Non
             worker.port.inputs.put_nowait(bar(number))
         await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2", "bar-3"])
         assert len(worker.lives) == 2
+
+
+async def test_session_cores_built_anew_are_told_of_streams_still_lost() -> None:
+    def stream(name: str, *, connected: bool) -> StreamDisconnected:
+        word = f"{name}:{connected}"
+        return StreamDisconnected(id=word, ts_event=1, ts_init=1, stream=name, connected=connected)
+
+    async with Worker({"bar-1": 1}) as worker:
+        worker.port.inputs.put_nowait(stream("user", connected=False))
+        worker.port.inputs.put_nowait(stream("marks", connected=False))
+        worker.port.inputs.put_nowait(stream("marks", connected=True))
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(lambda: worker.recorded() == ["bar-1"])
+        assert [event.id for event in worker.lives[-1].heard[:2]] == ["user:False", "bar-1"]
 
 
 async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> None:
