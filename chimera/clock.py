@@ -60,6 +60,10 @@ class ScaledClock:
         self.speed = speed
         self.anchor_ns = time.time_ns() if anchor_ns is None else anchor_ns
 
+    def follow(self, other: "ScaledClock") -> None:
+        """Read what `other` reads from now on: the venue began its replay anew."""
+        self.origin, self.speed, self.anchor_ns = other.origin, other.speed, other.anchor_ns
+
     def now(self) -> Millis:
         return self.origin + int((time.time_ns() - self.anchor_ns) / 1_000_000 * self.speed)
 

@@ -43,6 +43,7 @@ RESTART_S = (0.2, 1.0, 3.0)
 BACKLOG_MAX = 50_000
 FINISH_S = 5.0
 SUBMIT_STALE_MS = 5_000
+TROUBLES = ("runtime:store", "runtime:bus", "runtime:streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Session:
             Nothing more may be sent from here.
         """
         await self._start_cores()
+        for cause in TROUBLES:  # an earlier life may have ended in the middle of one
+            self.bring(self._resumed(self._source(cause)))
         work = {
             "lease": self._lease.keep(),
             "record": self._outbox.record_forever(),
@@ -267,16 +270,13 @@ class Session:
 
     # --- trouble ---------------------------------------------------------------------------------------------
 
-    def _on_trouble(self, source: str, reason: str | None) -> None:
-        """Stop new risk while `source` is in trouble, and resume it when that is over."""
+    def _on_trouble(self, cause: str, reason: str | None) -> None:
+        """Stop new risk while something is in trouble here, and resume it when that is over."""
         now = self._clock.now()
+        source = self._source(cause)
         if reason is None:
             if self._halts.pop(source, None) is not None:
-                self.bring(
-                    TradingResumed(
-                        id=f"resume:{source}:{now}", ts_event=now, ts_init=now, source=source
-                    )
-                )
+                self.bring(self._resumed(source))
         elif source not in self._halts:
             self._halts[source] = reason
             self.bring(
@@ -288,6 +288,14 @@ class Session:
                     reason=reason,
                 )
             )
+
+    def _resumed(self, source: str) -> TradingResumed:
+        now = self._clock.now()
+        return TradingResumed(id=f"resume:{source}:{now}", ts_event=now, ts_init=now, source=source)
+
+    def _source(self, cause: str) -> str:
+        """Name a trouble of this worker, so that another worker's end of it does not end ours."""
+        return f"{cause}:{'+'.join(self._names)}"
 
     def _on_failure(self, given: _Input, error: ServiceFailed) -> None:
         """A core raised: nothing of this event is carried out, and the cores are built anew."""
@@ -371,7 +379,9 @@ class Session:
                 )
                 for name in self._names
             ]
-            self._outbox.put(Batch(beats))
+            # Told again, for workers and pages that were not there when it began.
+            halts = [Publish(self._standing[source]) for source in self._halts]
+            self._outbox.put(Batch([*beats, *halts]))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _finish(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import import_string
 
 from chimera.bus import open_bus
-from chimera.clock import INTERVALS, Clock
+from chimera.clock import INTERVALS, Clock, ScaledClock
 from chimera.errors import ChimeraError, Unavailable
 from chimera.events import BundleActivated
 from chimera.locks import open_leases
@@ -26,6 +27,7 @@ from chimera.store import open_store
 log = structlog.get_logger(__name__)
 
 WAIT_S = 0.5
+CLOCK_CHECK_S = 3.0
 
 
 class Command(BaseCommand):
@@ -89,9 +91,11 @@ async def _run(names: tuple[str, ...]) -> None:
         first=(active,),
     )
     log.info("worker starts", services=names, bundle=bundle.name, generation=active.generation)
+    following = asyncio.create_task(_follow_venue_clock(clock))
     try:
         await runtime.run(stopping)
     finally:
+        following.cancel()
         if exchange is not None:
             await exchange.close()
         await leases.close()
@@ -129,3 +133,15 @@ async def _venue_clock(stopping: asyncio.Event) -> Clock | None:
         else:
             return clock
     return None
+
+
+async def _follow_venue_clock(clock: Clock) -> None:
+    """Keep a replay's clock: a venue that was started again tells another one."""
+    venue_clock = import_string("apps.exchange.worker.venue_clock")
+    while isinstance(clock, ScaledClock):
+        await asyncio.sleep(CLOCK_CHECK_S)
+        with suppress(Unavailable):  # the connector says that it is gone
+            told = await asyncio.to_thread(venue_clock, settings.EXCHANGE_URL)
+            if isinstance(told, ScaledClock) and told.anchor_ns != clock.anchor_ns:
+                log.warning("the venue began another replay", origin=told.origin, speed=told.speed)
+                clock.follow(told)

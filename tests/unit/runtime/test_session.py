@@ -217,7 +217,10 @@ async def test_session_cores_built_anew_are_told_of_streams_still_lost() -> None
         worker.port.inputs.put_nowait(stream("marks", connected=True))
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        assert [event.id for event in worker.lives[-1].heard[:2]] == ["user:False", "bar-1"]
+        told = [
+            e.id for e in worker.lives[-1].heard if isinstance(e, StreamDisconnected | BarClosed)
+        ]
+        assert told == ["user:False", "bar-1"]
 
 
 async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> None:
@@ -238,6 +241,13 @@ async def test_session_lease_lost_begins_again_from_the_record() -> None:
         await worker.until(lambda: len(worker.lives) == 2)
         worker.port.inputs.put_nowait(bar(2))
         await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2"])
+
+
+async def test_session_new_life_ends_the_troubles_of_the_one_before() -> None:
+    async with Worker() as worker:
+        await worker.until(lambda: bool(worker.lives))
+    resumed = await worker.published(TradingResumed, "health:events")
+    assert {event.source for event in resumed} == {f"{cause}:core" for cause in session.TROUBLES}
 
 
 async def test_session_second_worker_waits_while_the_first_holds_the_lease() -> None:
