@@ -350,6 +350,8 @@ class Session:
         for service in services:
             self._timers.set(Wake(service.name, START, now))
         self._timer_set.set()
+        while (timer := self._timers.pop_due(now)) is not None:
+            self._take(_Input(timer))
         while self._backlog and self._dispatcher is not None:
             self._take(self._backlog.popleft())
 
