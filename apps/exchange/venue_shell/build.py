@@ -9,13 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from apps.exchange.adapters.replay_plan import plan_replay
+from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds import flow
 from apps.exchange.core.venue.feeds.merge import TimedAction, merge
 from apps.exchange.core.venue.tape import Candle
 from apps.exchange.venue_shell.host import Host
 from apps.exchange.venue_shell.limits import BINANCE_RULES
-from apps.exchange.venue_shell.listings import list_symbols
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
 from chimera.clock import MINUTE, Millis, ScaledClock, WallClock

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from apps.exchange.adapters.markets import Connectors
 from apps.exchange.adapters.spot import SpotConnector
+from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.venue_shell.faults import ApplyThenFail, CloseSockets, DropEvents, ShiftClock
-from apps.exchange.venue_shell.listings import list_symbols
 from apps.exchange.worker import connect
 from chimera.clock import MINUTE
 from chimera.errors import ConfigInvalid

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.venue_shell.faults import CloseSockets
-from apps.exchange.venue_shell.listings import list_symbols
 from chimera.clock import MINUTE
 from chimera.events import (
     BarClosed,

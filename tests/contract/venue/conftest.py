@@ -14,11 +14,11 @@ import pytest_asyncio
 
 from apps.exchange.adapters.pointing import point
 from apps.exchange.core.venue.actions import Action, SetMark, StepPrice
+from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.tape import Candle
 from apps.exchange.venue_shell.host import Host
 from apps.exchange.venue_shell.limits import BINANCE_RULES
-from apps.exchange.venue_shell.listings import list_symbols
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
 from chimera.clock import MINUTE, ScaledClock, WallClock
