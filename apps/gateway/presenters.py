@@ -20,7 +20,6 @@ from chimera.events.base import Event
 from chimera.events.decisions import HoldReason, RuleTrace
 from chimera.events.market import BarClosed
 from chimera.events.orders import OrderRecord
-from chimera.money import usdt
 
 Item = dict[str, Any]
 
@@ -140,7 +139,7 @@ def order_item(order: OrderRecord) -> Item:
         "filled_qty": str(order.filled_qty),
         "px": _text(order.px),
         "trigger_px": _text(order.trigger_px),
-        "avg_px": _average_px(order),
+        "avg_px": _text(order.avg_px),
         "refused_by": next((check.gate for check in order.gates if not check.passed), None),
     }
 
@@ -188,12 +187,6 @@ def equity_item(equity: EquityMarked) -> Item:
         "day_pnl": str(equity.day_pnl_usdt),
         "open_positions": equity.open_positions,
     }
-
-
-def _average_px(order: OrderRecord) -> str | None:
-    if not order.filled_qty:
-        return None
-    return str(usdt(order.filled_notional / order.filled_qty))
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ import msgspec
 from chimera.clock import Millis
 from chimera.events.base import Command, Event
 from chimera.instruments import Instrument, Side
-from chimera.money import ZERO
+from chimera.money import ZERO, usdt
 
 
 class OrderType(StrEnum):
@@ -259,6 +259,11 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     @property
     def leaves_qty(self) -> Decimal:
         return self.qty - self.filled_qty
+
+    @property
+    def avg_px(self) -> Decimal | None:
+        """The average price of what was filled, to eight decimals; None before the first fill."""
+        return usdt(self.filled_notional / self.filled_qty) if self.filled_qty else None
 
     @property
     def is_conditional(self) -> bool:

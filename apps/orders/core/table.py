@@ -6,7 +6,6 @@ import msgspec
 
 from chimera.clock import Millis
 from chimera.events.orders import OrderFilled, OrderRecord, OrderState, Transition
-from chimera.money import ZERO
 
 S = OrderState
 
@@ -108,13 +107,6 @@ def apply_fill(order: OrderRecord, fill: OrderFilled) -> OrderRecord | None:
     )
     note = f"{fill.last_qty} at {fill.last_px}"
     return _revised(counted, state, fill.ts_event, fill.id, note)
-
-
-def average_px(order: OrderRecord) -> str:
-    """Return the average fill price for people, or "" before the first fill."""
-    if order.filled_qty == ZERO:
-        return ""
-    return f"{order.filled_notional / order.filled_qty:f}"
 
 
 def _revised(
