@@ -28,6 +28,7 @@ from rich.console import Console
 
 from chimera.bus.server import PrivateRedis
 from chimera.errors import ChimeraError, ConfigInvalid, Unavailable
+from chimera.runtime.topology import LIVE_SERVICES
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 60.0
@@ -37,7 +38,6 @@ RECORDED_SPEED = 60.0
 SIMULATED_SPEED = 10.0  # order flow is simulated order by order, so it cannot run as fast
 SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 STATE_NAMES = ("logs", "redis", "static", "venue.json", "chimera.sqlite3", "celerybeat-schedule")
-LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 
 
 @dataclass(slots=True)

@@ -68,11 +68,6 @@ class Outbox:
         # Django refuses its database inside a running loop, and one writer needs no locks.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
-    @property
-    def waiting(self) -> int:
-        """How many batches are not recorded yet."""
-        return len(self._to_record)
-
     def put(self, batch: Batch) -> None:
         self._to_record.append(batch)
         self._idle.clear()

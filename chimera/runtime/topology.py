@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from chimera.events import ACCOUNT
-from chimera.runtime.contract import Service
 
 LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 
@@ -43,7 +42,3 @@ def streams_to_read(services: Iterable[str], symbols: Sequence[str]) -> list[str
         names = [*symbols, ACCOUNT] if family in _OF_THE_ACCOUNT else symbols
         streams.extend(family.replace("{}", f"{{{name}}}") for name in names)
     return streams
-
-
-def names_of(services: Iterable[Service]) -> tuple[str, ...]:
-    return tuple(service.name for service in services)
