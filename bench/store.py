@@ -58,8 +58,7 @@ def _writes() -> Iterator[Write]:
             "decisions",
             f"dec:BTCUSDT-PERP:1m:{ts}:g1",
             body,
-            1,
             "BTCUSDT-PERP",
             ts,
-            (f"signals/{ts}",),
+            parents=(f"signals/{ts}",),
         )

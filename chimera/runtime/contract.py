@@ -7,6 +7,7 @@ import msgspec
 
 from chimera.clock import Millis
 from chimera.events.base import Command, Event
+from chimera.store.interface import Write
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):
@@ -15,20 +16,8 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """Keep `body` in the document store, durably, before anything after it leaves this process.
-
-    Revision 1 inserts; revision n replaces n-1. Repeating a record changes nothing. `parents` are
-    ``collection/key`` of the documents this one follows from.
-    """
-
-    collection: str
-    key: str
-    body: msgspec.Struct
-    symbol: str
-    ts: Millis
-    revision: int = 1
-    parents: tuple[str, ...] = ()
+class Record(Write, frozen=True, gc=False):
+    """Keep a document in the store, durably, before anything after it leaves this process."""
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):

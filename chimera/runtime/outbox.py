@@ -23,7 +23,6 @@ from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
 from chimera.runtime.contract import Ask, Effect, Publish, Record
-from chimera.runtime.recording import write_of
 from chimera.store.interface import Store
 
 log = structlog.get_logger(__name__)
@@ -107,12 +106,7 @@ class Outbox:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _record(self, batches: Sequence[Batch]) -> None:
-        writes = [
-            write_of(effect)
-            for batch in batches
-            for effect in batch.effects
-            if type(effect) is Record
-        ]
+        writes = [effect for batch in batches for effect in batch.effects if type(effect) is Record]
         if writes:
             await self._until_available(
                 "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))

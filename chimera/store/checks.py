@@ -109,7 +109,7 @@ def body_write(
         raise InvalidInput(f"{collection}/{key} has no time", field="ts", rule="integer UTC ms")
     if not isinstance(symbol, str):
         raise InvalidInput(f"{symbol!r} is no symbol", field="symbol", rule="a string")
-    return Write(collection, key, msgspec.json.encode(body), revision, symbol, ts, parents)
+    return Write(collection, key, msgspec.json.encode(body), symbol, ts, revision, parents)
 
 
 def checked_query(

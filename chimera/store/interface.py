@@ -63,16 +63,17 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
     `document` is a JSON object as its producer encoded it, or a struct, which is encoded when its
     `body` is asked for: a simulation in memory never pays for what nobody reads.
-    `symbol` (empty if none) and `ts` (UTC ms) are what queries select by. `parents` name the
-    documents it follows from, each as ``collection/key``.
+    `symbol` (empty if none) and `ts` (UTC ms) are what queries select by. Revision 1 inserts;
+    revision n replaces n-1; repeating a write changes nothing. `parents` name the documents it
+    follows from, each as ``collection/key``.
     """
 
     collection: str
     key: str
     document: bytes | msgspec.Struct
-    revision: int
     symbol: str
     ts: Millis
+    revision: int = 1
     parents: tuple[str, ...] = ()
 
     @property

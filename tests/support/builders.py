@@ -305,7 +305,7 @@ class Story:
     def _record_order(self, order: OrderRecord, parents: tuple[str, ...] = ()) -> None:
         key = order.client_order_id
         self.writes.append(
-            Write("orders", key, encode(order), order.revision, SYMBOL, order.ts, parents)
+            Write("orders", key, encode(order), SYMBOL, order.ts, order.revision, parents)
         )
         identity = f"ord:{key}:{order.revision}"
         self.events.append(
@@ -385,7 +385,9 @@ class Story:
         parents: tuple[str, ...] = (),
         symbol: str = SYMBOL,
     ) -> None:
-        self.writes.append(Write(collection, key, encode(body), 1, symbol, body.ts_event, parents))
+        self.writes.append(
+            Write(collection, key, encode(body), symbol, body.ts_event, parents=parents)
+        )
         self.events.append(body)
 
 

@@ -18,4 +18,4 @@ def write(
 ) -> Write:
     """Return a write whose body holds `symbol`, `ts` and `fields`."""
     body = json.dumps({"symbol": symbol, "ts": ts, **fields}, separators=(",", ":"))
-    return Write(collection, key, body.encode(), revision, symbol, ts, parents)
+    return Write(collection, key, body.encode(), symbol, ts, revision, parents)

@@ -101,7 +101,7 @@ def test_recorded_text_is_never_markup(viewer, story, desk_store):
     )
     order |= {"client_order_id": "c-entry-x", "revision": 1, "venue_order_id": hostile}
     desk_store.write(
-        [Write("orders", "c-entry-x", msgspec.json.encode(order), 1, SYMBOL, order["ts"])]
+        [Write("orders", "c-entry-x", msgspec.json.encode(order), SYMBOL, order["ts"])]
     )
     answer = viewer.get("/orders/c-entry-x")
     assert hostile not in answer.content.decode()
@@ -149,6 +149,6 @@ def test_refused_order_names_the_gate(viewer, story, desk_store):
     order = next(event.order for event in story.events if event.id.startswith("ord:c-entry"))
     gates = (msgspec.structs.replace(order.gates[0], passed=False), *order.gates[1:])
     refused = msgspec.structs.replace(order, client_order_id="c-entry-refused", gates=gates)
-    desk_store.write([Write("orders", "c-entry-refused", encode(refused), 1, SYMBOL, refused.ts)])
+    desk_store.write([Write("orders", "c-entry-refused", encode(refused), SYMBOL, refused.ts)])
     text = page(viewer, "/orders/c-entry-refused")
     assert re.search(r"trading_open.*?refused", text, re.S)

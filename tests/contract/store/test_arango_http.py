@@ -157,7 +157,7 @@ def test_bodies_are_sent_as_they_were_encoded(arango_store: ArangoStore) -> None
         return inner(*arguments, **named)
 
     arango_store._client._http.send_request = spy  # type: ignore[method-assign]
-    arango_store.write([Write("orders", "o", b'{"px":1.50,"ts":1}', 1, "", 1)])
+    arango_store.write([Write("orders", "o", b'{"px":1.50,"ts":1}', "", 1)])
     assert '{"px":1.50,"ts":1}' in sent[0]
 
 

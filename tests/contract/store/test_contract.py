@@ -181,8 +181,8 @@ def test_bodies_without_time_or_with_a_wrong_symbol_are_refused(
         (write(ts=2**60), "ts"),
         (write(parents=("orders",)), "parents"),
         (write(parents=("nothing/x",)), "parents"),
-        (Write("orders", "o", b"[1]", 1, "", T0), "body"),
-        (Write("orders", "o", b"", 1, "", T0), "body"),
+        (Write("orders", "o", b"[1]", "", T0), "body"),
+        (Write("orders", "o", b"", "", T0), "body"),
     ],
 )
 def test_malformed_writes_are_refused_whole(store: Store, bad: Write, field: str) -> None:

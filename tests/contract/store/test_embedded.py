@@ -79,7 +79,7 @@ def test_database_without_tables_cannot_be_used(
 @pytest.mark.django_db
 def test_body_that_is_not_json_is_refused(embedded: EmbeddedStore) -> None:
     with pytest.raises(InvalidInput):
-        embedded.write([Write("orders", "o", b'{"cut":', 1, "", 0)])
+        embedded.write([Write("orders", "o", b'{"cut":', "", 0)])
     assert embedded.get("orders", "o") is None
 
 

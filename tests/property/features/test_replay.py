@@ -62,7 +62,7 @@ class Desk:
         self.now += 1
         for effect in self.service.handle(event, self.now):
             if isinstance(effect, Record):
-                body = encode(effect.body)
+                body = effect.body
                 assert self.records.setdefault((effect.collection, effect.key), body) == body
 
     def activate(self, content) -> None:

@@ -46,7 +46,7 @@ def test_position_with_stop_for_a_part_is_unprotected():
         story.stop, revision=story.stop.revision + 1, qty=story.stop.qty / 2
     )
     key = smaller.client_order_id
-    store.write([Write("orders", key, encode(smaller), smaller.revision, SYMBOL, smaller.ts)])
+    store.write([Write("orders", key, encode(smaller), SYMBOL, smaller.ts, smaller.revision)])
     [found] = protections(store)
     assert not found.is_protected
     assert found.acknowledged_qty == Decimal("0.002")
@@ -59,7 +59,7 @@ def test_position_whose_stop_was_only_sent_is_unprotected():
         story.stop, revision=story.stop.revision + 1, state=OrderState.UNKNOWN
     )
     store.write(
-        [Write("orders", sent.client_order_id, encode(sent), sent.revision, SYMBOL, sent.ts)]
+        [Write("orders", sent.client_order_id, encode(sent), SYMBOL, sent.ts, sent.revision)]
     )
     [found] = protections(store)
     assert not found.is_protected
@@ -78,5 +78,5 @@ def test_newest_position_among_fills_of_one_millisecond_is_the_last_in_sequence(
     template = next(event for event in story.events if event.id.startswith("pos:"))
     for sequence in (10, 9):
         body = msgspec.structs.replace(template, id=f"pos:{SYMBOL}:{sequence}", sequence=sequence)
-        store.write([Write("positions_snapshots", body.id, encode(body), 1, SYMBOL, body.ts_event)])
+        store.write([Write("positions_snapshots", body.id, encode(body), SYMBOL, body.ts_event)])
     assert position_newest(store, SYMBOL).sequence == 10

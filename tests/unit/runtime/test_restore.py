@@ -15,7 +15,6 @@ from chimera.events.orders import (
 )
 from chimera.instruments import Side
 from chimera.runtime.contract import Record
-from chimera.runtime.recording import write_of
 from chimera.runtime.restore import living_orders, recorded_equity, recorded_position
 from chimera.store.memory import MemoryStore
 
@@ -25,7 +24,7 @@ T0 = 1_746_374_400_000
 
 
 def keep(store: MemoryStore, collection: str, body: msgspec.Struct, symbol: str = SYMBOL) -> None:
-    store.write((write_of(Record(collection, body.id, body, symbol, body.ts_event)),))  # type: ignore[attr-defined]
+    store.write((Record(collection, body.id, body, symbol, body.ts_event),))  # type: ignore[attr-defined]
 
 
 def fill(trade: int, at: int) -> OrderFilled:
@@ -156,7 +155,7 @@ def test_living_orders_are_those_that_are_not_over() -> None:
             qty=D(1),
             state=state,
         )
-        store.write((write_of(Record("orders", order.client_order_id, order, SYMBOL, T0)),))
+        store.write((Record("orders", order.client_order_id, order, SYMBOL, T0),))
 
     states = {order.state for order in living_orders(store)}
 

@@ -22,7 +22,6 @@ from chimera.events import (
 from chimera.events.orders import LiquiditySide
 from chimera.instruments import Side
 from chimera.runtime.contract import Record
-from chimera.runtime.recording import write_of
 from chimera.runtime.worker import WorkerContext, build_services
 from chimera.store.memory import MemoryStore
 
@@ -70,11 +69,11 @@ def context(bodies: Iterable[tuple[str, msgspec.Struct]] = ()) -> WorkerContext:
         fees=D("0.05"),
         funding=D(0),
     )
-    store.write((write_of(Record("positions_snapshots", OPENING, opening, "ACCOUNT", T0)),))
+    store.write((Record("positions_snapshots", OPENING, opening, "ACCOUNT", T0),))
     first = fill(1, "2", T0 + 1)
     for collection, body in (("fills", first), ("positions_snapshots", snapshot), *bodies):
         at = body.ts_event  # type: ignore[attr-defined]
-        store.write((write_of(Record(collection, body.id, body, SYMBOL, at)),))  # type: ignore[attr-defined]
+        store.write((Record(collection, body.id, body, SYMBOL, at),))  # type: ignore[attr-defined]
     return WorkerContext(store=store, symbols=(SYMBOL,), interval_ms=MINUTE, speed=1.0)
 
 
