@@ -8,15 +8,19 @@ from apps.exchange.core.venue.feeds.klines import KlineRows
 from bench.figures import Figure
 from bench.machine import installed
 
+ROUNDS = 2
+
 
 def backtesting_figures(rows: KlineRows) -> tuple[Figure, ...]:
     """Run a pull-back strategy with stops; empty where the peer is not installed."""
     if installed("backtesting") is None:
         return ()
     backtest = _prepare(rows)
-    began = perf_counter()
-    stats = backtest.run()
-    rate = len(rows.open_time) / (perf_counter() - began)
+    rate = 0.0
+    for _ in range(ROUNDS):
+        began = perf_counter()
+        stats = backtest.run()
+        rate = max(rate, len(rows.open_time) / (perf_counter() - began))
     name = f"backtesting.py {installed('backtesting')}, {stats['# Trades']} trades"
     return (Figure(name=name, value=rate, unit="bars/s", ours=False),)
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,7 +31,7 @@ class TimedRouter:
         self._router = router
         self._effects = effects
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         effects = list(self._router.handle(event, now))
         if type(event) is IntentIssued and entry_among(effects):
             self._effects[_bar_of(event)] = time.perf_counter_ns()

@@ -5,11 +5,13 @@ and what a failure means is decided here once.
 """
 
 import asyncio
+import builtins
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis, RedisCluster
+from hiredis import pack_command
+from redis.asyncio import Connection, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -32,7 +34,7 @@ Command = tuple[str | bytes | int, ...]  # its name, then its key, as all stream
 T = TypeVar("T")
 
 GROUP_MISSING = "stream_group_missing"
-SOCKET_TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0  # for a whole trip, blocking reads included
 
 _CLUSTER_SUFFIX = "+cluster"
 _SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster")
@@ -48,6 +50,13 @@ _UNAVAILABLE = (
 )
 # Their replies are taken as Redis sends them: building dicts of every entry halves the throughput.
 _RAW_REPLIES = ("XREAD", "XREADGROUP", "XRANGE", "XREVRANGE", "XCLAIM", "XPENDING")
+
+
+class _Connection(Connection):
+    """Packs commands in C; redis-py has that for its synchronous client only."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [pack_command((*args[0].split(), *args[1:]))]
 
 
 class RedisLink:
@@ -81,9 +90,10 @@ class RedisLink:
                 f"{scheme.removesuffix(_CLUSTER_SUFFIX)}://{address}",
                 protocol=2,
                 retry=Retry(NoBackoff(), 0),
-                socket_timeout=SOCKET_TIMEOUT_S,
-                socket_connect_timeout=SOCKET_TIMEOUT_S,
+                socket_timeout=None,  # one timer bounds a trip, it would be a task for each
+                socket_connect_timeout=TIMEOUT_S,
                 max_connections=1_000,
+                connection_class=_Connection,
             )
         except ValueError as error:
             raise ConfigInvalid(f"cannot read the Redis URL: {error}", field="url") from error
@@ -99,12 +109,13 @@ class RedisLink:
             As `translate` says.
         """
         with self._translated():
-            if self._is_cluster:
-                # Naming the node saves asking the server which of the arguments are keys.
-                return await self._client.execute_command(
-                    *command, target_nodes=await self._node(key)
-                )
-            return await self._client.execute_command(*command)
+            async with asyncio.timeout(TIMEOUT_S):
+                if self._is_cluster:
+                    # Naming the node saves asking the server which of the arguments are keys.
+                    return await self._client.execute_command(
+                        *command, target_nodes=await self._node(key)
+                    )
+                return await self._client.execute_command(*command)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one trip to each node concerned; within a slot their order is kept.
@@ -113,7 +124,8 @@ class RedisLink:
         """
         try:
             with self._translated():
-                replies = await self._pipelined(commands)
+                async with asyncio.timeout(TIMEOUT_S):
+                    replies = await self._pipelined(commands)
                 for reply in replies:
                     if isinstance(reply, Exception):
                         raise reply
@@ -127,7 +139,8 @@ class RedisLink:
     async def ping(self) -> None:
         targets = {"target_nodes": RedisCluster.PRIMARIES} if self._is_cluster else {}
         with self._translated():
-            await self._client.execute_command("PING", **targets)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._client.execute_command("PING", **targets)
 
     async def by_node(self, keys: Iterable[str]) -> dict[str, list[str]]:
         """Group keys by the node that holds them; a single node holds all."""
@@ -164,13 +177,16 @@ class RedisLink:
 
     async def _node(self, key: str) -> Any:
         with self._translated():
-            await self._client.initialize()
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._client.initialize()
             return self._client.get_node_from_key(key)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except builtins.TimeoutError as error:
+            raise Unavailable("Redis cannot be reached: no answer in time") from error
         except (RedisError, RedisClusterException) as error:
             raise translate(error) from error
         except AttributeError as error:

@@ -122,6 +122,9 @@ class RedisBus:
             for (at, _, _), entry_id in zip(part, replies, strict=True):
                 ids[at] = entry_id.decode()
 
+        if len(nodes) == 1:
+            await publish_part({message.stream for message in messages})
+            return ids
         results = await asyncio.gather(
             *(publish_part(set(streams)) for streams in nodes.values()), return_exceptions=True
         )

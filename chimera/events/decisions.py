@@ -9,6 +9,7 @@ from chimera.bundles import RuleAction
 from chimera.events.base import Event
 from chimera.instruments import Side
 from chimera.lang import Explanation
+from chimera.lang.types import Value
 
 
 class Action(StrEnum):
@@ -57,7 +58,8 @@ class DecisionMade(Event, frozen=True, kw_only=True, gc=False, tag="decision.mad
     """The outcome at one closed bar, taken or skipped, with the trace that led there.
 
     `signal_id` names the `signals` document whose features went in; with `position` and the bundle
-    they are all a replay needs. The same struct is the `decisions` document.
+    they are all a replay needs. `values` are what guards and rules could read, None if unknown.
+    The same struct is the `decisions` document.
     """
 
     symbol: str
@@ -69,6 +71,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, gc=False, tag="decision.mad
     reason: HoldReason | None = None
     stop_distance: float | None = None
     position: PositionView
+    values: dict[str, Value]
     guards: tuple[GuardTrace, ...] = ()
     rules: tuple[RuleTrace, ...] = ()
 

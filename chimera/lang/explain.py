@@ -1,11 +1,10 @@
 """Why an expression came out as it did: the outcome of each clause and which of them decided.
 
 A *clause* is a part of the boolean structure that and, or and not join and that is none of these
-itself: a comparison, a name, a call. Everything known before the evaluation is prepared once and
-shared by all explanations of one program.
+itself: a comparison, a name, a call. Evaluations with the same outcomes share one explanation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -19,7 +18,7 @@ Outcome: TypeAlias = bool | None
 Outcomes: TypeAlias = tuple[Outcome, ...]
 Decision: TypeAlias = tuple[Outcome, tuple[int, ...]]
 
-MAX_DECISIONS: Final = 1024
+EXPLANATIONS_KEPT: Final = 1024
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -30,11 +29,12 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False):
-    """One evaluation. `outcomes` are those of `clauses`, in order; None is unknown throughout.
+    """How one evaluation came out, but for the values that went in, which the caller has.
 
-    `decided_by` are the indexes of the clauses that the result rests on: of an `and` that is false
-    the first false operand, of one that is true all operands, of one that is unknown the unknown
-    ones; of an `or` likewise with true and false exchanged. `values` are all that was read.
+    `outcomes` are those of `clauses`, in order; None is unknown throughout. `decided_by` are the
+    indexes of the clauses that the result rests on: of an `and` that is false the first false
+    operand, of one that is true all operands, of one that is unknown the unknown ones; of an `or`
+    likewise with true and false exchanged. `unknown` are the names whose values were unknown.
     A program whose result is no boolean has no clauses.
     """
 
@@ -42,13 +42,16 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
     clauses: tuple[Clause, ...]
     outcomes: Outcomes
     decided_by: tuple[int, ...]
-    values: dict[str, Value]
-    unknown: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
-    def by_clause(self) -> Iterator[tuple[Clause, Outcome, dict[str, Value]]]:
-        """Yield each clause with its outcome and the values of its names."""
+    def by_clause(
+        self, values: Mapping[str, Value]
+    ) -> Iterator[tuple[Clause, Outcome, dict[str, Value]]]:
+        """Yield each clause with its outcome and, of the `values` that went in, those it read."""
         for clause, outcome in zip(self.clauses, self.outcomes, strict=True):
-            yield clause, outcome, {name: self.values[name] for name in clause.names}
+            known = set(clause.names) - set(self.unknown)
+            read = {name: values[name] if name in known else None for name in clause.names}
+            yield clause, outcome, read
 
 
 class Structure:
@@ -58,11 +61,16 @@ class Structure:
         self.nodes = tuple(_clauses(tree))
         self.clauses = tuple(Clause(to_source(node), names_in(node)) for node in self.nodes)
         self._tree = tree
-        # A program meets few patterns of outcomes; the memo makes deciding one look-up.
-        self.decide = lru_cache(MAX_DECISIONS)(self._decide)
+        # A program meets few patterns of outcomes: explaining one again is a look-up.
+        self.explain = lru_cache(EXPLANATIONS_KEPT)(self._explain)
 
-    def _decide(self, outcomes: Outcomes) -> Decision:
+    def decide(self, outcomes: Outcomes) -> Decision:
+        """Return the result of the whole, and the indexes of the clauses it rests on."""
         return _decide(self._tree, iter(enumerate(outcomes)))
+
+    def _explain(self, outcomes: Outcomes, unknown: tuple[str, ...] = ()) -> Explanation:
+        result, decided_by = self.decide(outcomes)
+        return Explanation(result, self.clauses, outcomes, decided_by, unknown)
 
 
 def _clauses(node: Node) -> Iterator[Node]:

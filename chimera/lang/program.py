@@ -34,11 +34,9 @@ def explain(values):
     try:
         if UNSETTLED:
             return settled(values)
-        outcomes = OUTCOMES
+        return explained(OUTCOMES)
     except FALL_BACK:
         return settled(values)
-    result, decided_by = decide(outcomes)
-    return Explanation(result, clauses, outcomes, decided_by, VALUES, ())
 """
 
 _EXPLAIN_OTHER = """
@@ -46,7 +44,7 @@ def explain(values):
     try:
         if UNSETTLED:
             return settled(values)
-        return Explanation(RESULT, (), (), (), VALUES, ())
+        return Explanation(RESULT, (), (), ())
     except FALL_BACK:
         return settled(values)
 """
@@ -132,7 +130,7 @@ class _Compiler:
 
     def explain(self) -> Callable[[Mapping[str, Value]], Explanation]:
         code = self._by_name()
-        parts: dict[str, ast.expr] = {"UNSETTLED": code.unsettled(), "VALUES": self._values()}
+        parts: dict[str, ast.expr] = {"UNSETTLED": code.unsettled()}
         if self._result is not Kind.BOOL:
             parts["RESULT"] = code.result(self._tree)
             namespace = {"settled": self._explain_settled(None), "Explanation": Explanation}
@@ -144,9 +142,7 @@ class _Compiler:
             parts,
             {
                 "settled": self._explain_settled(structure),
-                "Explanation": Explanation,
-                "clauses": structure.clauses,
-                "decide": structure.decide,
+                "explained": structure.explain,
             },
         )
 
@@ -189,8 +185,7 @@ class _Compiler:
             unknown = tuple([name for name, value in known.items() if value is None])
             found = total(*known.values())
             if structure is None:
-                return Explanation(found[0], (), (), (), known, unknown)
-            result, decided_by = structure.decide(found)
-            return Explanation(result, structure.clauses, found, decided_by, known, unknown)
+                return Explanation(found[0], (), (), (), unknown)
+            return structure.explain(found, unknown)
 
         return settled

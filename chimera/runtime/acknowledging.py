@@ -1,4 +1,4 @@
-"""Acknowledges messages that were handled at about the same time in one trip. Used by the session."""
+"""Acknowledges messages a little after they were dealt with, many in one trip. Used by the session."""
 
 import asyncio
 from contextlib import suppress
@@ -6,21 +6,32 @@ from contextlib import suppress
 from chimera.bus import Message, Subscription
 from chimera.errors import Unavailable
 
+DELAY_S = 0.02  # out of the way of what the message led to; a crash within it delivers it again
+
 
 class Acknowledger:
-    """Collects the messages of one subscription that are acknowledged in one turn of the loop."""
+    """Collects the messages of one subscription that were dealt with within `DELAY_S`."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
         self._waiting: list[Message] = []
         self._trip: asyncio.Task[None] | None = None
 
-    async def acknowledge(self, message: Message) -> None:
-        """Return when `message` is acknowledged, or is left to be delivered again and recognised."""
+    def add(self, message: Message) -> None:
+        """See to it that `message` is acknowledged, or is delivered again and recognised."""
         self._waiting.append(message)
         if self._trip is None:
-            self._trip = asyncio.ensure_future(self._send())
-        await asyncio.shield(self._trip)
+            self._trip = asyncio.create_task(self._send_later())
+
+    async def flush(self) -> None:
+        """Acknowledge what waits now: the session ends."""
+        if self._trip is not None:
+            self._trip.cancel()
+            await self._send()
+
+    async def _send_later(self) -> None:
+        await asyncio.sleep(DELAY_S)
+        await self._send()
 
     async def _send(self) -> None:
         messages, self._waiting, self._trip = self._waiting, [], None

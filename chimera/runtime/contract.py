@@ -1,6 +1,6 @@
 """The contract between a core and the runtime: an event and the time come in, effects come out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -45,7 +45,7 @@ class Service(Protocol):
     name: ClassVar[str]
     consumes: ClassVar[tuple[type[Event], ...]]
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         """Take in one event at `now` and return what is to happen, in order."""
         ...
 

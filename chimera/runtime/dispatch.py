@@ -44,22 +44,25 @@ class Dispatcher:
             If a core raises; then no effect of this event may be carried out.
         """
         effects: list[Effect] = []
+        routes = self._routes
         waiting = [(event, self._consumers(event))]
         for current, consumers in waiting:  # it grows on the way: breadth first
             for service in consumers:
                 try:
-                    for effect in service.handle(current, now):
-                        effects.append(effect)
-                        if type(effect) is Publish:
-                            readers = self._routes.get(type(effect.event))
-                            if readers is not None:
-                                waiting.append((effect.event, readers))
+                    told = service.handle(current, now)
                 except Exception as error:
                     raise ServiceFailed(
                         f"{service.name} failed on {type(current).__name__} {current.id}: {error}",
                         service=service.name,
                         event=current.id,
                     ) from error
+                if told:
+                    effects += told
+                    for effect in told:
+                        if type(effect) is Publish:
+                            readers = routes.get(type(effect.event))
+                            if readers is not None:
+                                waiting.append((effect.event, readers))
         return effects
 
     def _consumers(self, event: Event) -> tuple[Service, ...]:

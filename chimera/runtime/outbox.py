@@ -23,7 +23,7 @@ from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
 from chimera.runtime.contract import Ask, Effect, Publish, Record
-from chimera.store.interface import Store
+from chimera.store.interface import Store, Write
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ BATCH_MAX = 500
 
 Trouble = Callable[[str, str | None], None]  # source, and what is wrong or None when it is over
 Result = TypeVar("Result")
-Done = Callable[[], Awaitable[None]]
+Done = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class Outbox:
 
     async def _record(self, batches: Sequence[Batch]) -> None:
         writes = [effect for batch in batches for effect in batch.effects if type(effect) is Record]
-        if writes:
+        if writes and not self._written_at_once(writes):
             await self._until_available(
                 "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))
             )
@@ -124,6 +124,10 @@ class Outbox:
                 self._to_publish.append((events, batch.done))
         self._publish_wanted.set()
 
+    def _written_at_once(self, writes: Sequence[Write]) -> bool:
+        """Write what need not be durable right here, if the store can without waiting."""
+        return not any(write.durable for write in writes) and self._store.write_at_once(writes)
+
     def _leave(self, command: Command, *, late: bool) -> None:
         """Let a recorded command go; an entry that waited too long stays, and is found not placed."""
         if late and isinstance(command, SubmitOrder) and command.purpose is Purpose.ENTRY:
@@ -139,9 +143,10 @@ class Outbox:
         ]
         if messages:
             await self._until_available("runtime:bus", lambda: self._bus.publish(messages))
-        for _ in waiting:
+        for _, done in waiting:
             self._to_publish.popleft()
-        await asyncio.gather(*(done() for _, done in waiting if done is not None))
+            if done is not None:
+                done()
 
     async def _until_available(self, source: str, call: Callable[[], Awaitable[object]]) -> None:
         failures = 0

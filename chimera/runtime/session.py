@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
@@ -50,7 +51,7 @@ TROUBLES = ("runtime:store", "runtime:bus", "runtime:streams")
 class Receipt:
     """How an input's source is told what became of it."""
 
-    acknowledge: Callable[[], Awaitable[None]]
+    acknowledge: Callable[[], None]
     give_up: Callable[[str], Awaitable[None]]
 
 
@@ -93,6 +94,7 @@ class Session:
         self._standing: dict[str, Event] = {}  # what cores built anew must be told again
         self._rebuild_wanted = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
+        self._acknowledger: Acknowledger | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set, then record and publish what is left.
@@ -205,7 +207,7 @@ class Session:
         group = "+".join(self._names)
         options = ConsumeOptions(start=StartFrom.OLDEST)  # instruments and histories lie there
         subscription = self._bus.consume(self._streams, group, group, options=options)
-        acknowledger = Acknowledger(subscription)
+        self._acknowledger = Acknowledger(subscription)
         try:
             while True:
                 try:
@@ -219,16 +221,15 @@ class Session:
                     tell = log.warning if missing else log.info
                     tell("a producer's sequence is broken", gap=msgspec.to_builtins(gap))
                 for message in batch.messages:
-                    await self._take_message(message, subscription, acknowledger)
+                    await self._take_message(message, subscription, self._acknowledger)
+                # Asking for more at once would only keep what was taken from being recorded.
+                await self._outbox.flushed()
         finally:
             await subscription.close()
 
     async def _take_message(
         self, message: Message, subscription: Subscription, acknowledger: Acknowledger
     ) -> None:
-        async def acknowledge() -> None:
-            await acknowledger.acknowledge(message)
-
         async def give_up(reason: str) -> None:
             with suppress(Unavailable):
                 await subscription.reject(message, reason)
@@ -238,13 +239,14 @@ class Session:
         except msgspec.MsgspecError as error:
             await give_up(f"not an event we know: {error}")
             return
+        acknowledge = partial(acknowledger.add, message)
         if isinstance(event, Command):
             self._in_background(self._carry_out(event, message.deliveries > 1, acknowledge))
         else:
             self._take(_Input(event, receipt=Receipt(acknowledge, give_up)))
 
     async def _carry_out(
-        self, command: Command, repeated: bool, acknowledge: Callable[[], Awaitable[None]]
+        self, command: Command, repeated: bool, acknowledge: Callable[[], None]
     ) -> None:
         """Carry out another worker's command.
 
@@ -393,6 +395,8 @@ class Session:
                 if self._background and self._lease.held:
                     await asyncio.gather(*self._background, return_exceptions=True)
                 await self._outbox.drain()
+                if self._acknowledger is not None:
+                    await self._acknowledger.flush()
         for task in self._background:
             task.cancel()
         self._outbox.close()

@@ -184,12 +184,12 @@ class SimulatedRuntime:
         while self._due:
             current = self._due.popleft()
             self.events += 1
-            if type(current) is _Unanswered:
+            if isinstance(current, Command):
+                self._hear(self.exchange.handle(current, now), asked=current)
+            elif isinstance(current, _Unanswered):
                 answers = self.exchange.handle(current.command, now)
                 self._hear(answers, asked=current.command, answered=False)
-            elif isinstance(current, Command):
-                self._hear(self.exchange.handle(current, now), asked=current)
-            elif isinstance(current, Event):
+            else:
                 self._handle(current, now)
         if self._after_event is not None and isinstance(began, Event):
             self._after_event(began, now)
@@ -302,6 +302,8 @@ def collector_paused() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # together with unfreeze: what was made goes to the oldest generation unwalked
+        gc.unfreeze()
         if enabled:
             gc.enable()
 

@@ -67,7 +67,7 @@ CONTENTION_ROUNDS = 3  # how often a write that lost against another writer is t
 
 
 class ArangoStore(SingleWrites):
-    """Documents in ArangoDB, each write synced to disk before it returns."""
+    """Documents in ArangoDB. What is to be durable is synced to disk before a write returns."""
 
     def __init__(
         self,
@@ -95,13 +95,13 @@ class ArangoStore(SingleWrites):
         for collection in Collection:
             if collection not in existing:
                 with mapped_errors(DUPLICATE_NAME):
-                    self._database.create_collection(str(collection), sync=True)
+                    self._database.create_collection(str(collection))
             for index in INDEXES:
                 with mapped_errors():
                     self._collection(collection).add_index(dict(index))
         if aql.LINEAGE_EDGES not in existing:
             with mapped_errors(DUPLICATE_NAME):
-                self._database.create_collection(aql.LINEAGE_EDGES, edge=True, sync=True)
+                self._database.create_collection(aql.LINEAGE_EDGES, edge=True)
         self._ensure_graph()
 
     def ping(self) -> None:
@@ -119,12 +119,13 @@ class ArangoStore(SingleWrites):
             writes = [write for write in batch if write.collection == collection]
             changed += self._write_collection(collection, writes, failures)
         refused = {failure.document for failure in failures}
-        self._link(
+        edges = (
             Edge(parent, child)
             for write in batch
             if write.parents and (child := f"{write.collection}/{write.key}") not in refused
             for parent in write.parents
         )
+        self._link(edges, sync=any(write.durable for write in batch))
         if failures:
             raise WriteConflict(failures)
         return changed
@@ -157,7 +158,7 @@ class ArangoStore(SingleWrites):
     def link(self, parent: str, child: str) -> None:
         check_reference(parent)
         check_reference(child)
-        self._link([Edge(parent, child)])
+        self._link([Edge(parent, child)], sync=True)
 
     def trace(
         self, collection: str, key: str, direction: Direction = "both", max_depth: int = 16
@@ -223,7 +224,9 @@ class ArangoStore(SingleWrites):
         with mapped_errors():
             answers = cast(
                 list[dict[str, Any] | ArangoServerError],
-                self._collection(collection).insert_many([_row(w) for w in writes], sync=True),
+                self._collection(collection).insert_many(
+                    [_row(w) for w in writes], sync=any(w.durable for w in writes)
+                ),
             )
         if len(answers) != len(writes):
             raise Transient(f"ArangoDB answered {len(answers)} of {len(writes)} writes")
@@ -252,7 +255,7 @@ class ArangoStore(SingleWrites):
             for row in found
         }
 
-    def _link(self, edges: Iterable[Edge]) -> None:
+    def _link(self, edges: Iterable[Edge], *, sync: bool) -> None:
         rows = [
             {"_key": _edge_key(edge), "_from": edge.parent, "_to": edge.child} for edge in edges
         ]
@@ -262,7 +265,7 @@ class ArangoStore(SingleWrites):
             answers = cast(
                 list[dict[str, Any] | ArangoServerError],
                 self._collection(aql.LINEAGE_EDGES).insert_many(
-                    rows, sync=True, overwrite_mode="ignore"
+                    rows, sync=sync, overwrite_mode="ignore"
                 ),
             )
         for answer in answers:

@@ -9,10 +9,13 @@ from chimera.store.interface import Write
 
 
 class SingleWrites(ABC):
-    """`insert` and `put` of the `Store` protocol, by way of `write`."""
+    """`insert` and `put` of the `Store` protocol, by way of `write`; nothing is written at once."""
 
     @abstractmethod
     def write(self, batch: Sequence[Write]) -> int: ...
+
+    def write_at_once(self, batch: Sequence[Write]) -> bool:
+        return False
 
     def insert(
         self,

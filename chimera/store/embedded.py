@@ -7,6 +7,7 @@ inside a running event loop: call it from a worker thread there.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import (
     DatabaseError,
@@ -23,6 +24,7 @@ from django.db.models.functions import Cast
 from chimera.clock import Millis
 from chimera.errors import ConfigInvalid, InvalidInput, Transient, Unavailable
 from chimera.store import models
+from chimera.store.at_once import AtOnce, write_row
 from chimera.store.base import SingleWrites
 from chimera.store.checks import (
     Query,
@@ -59,6 +61,10 @@ WRITE = """
         body = excluded.body
     WHERE store_document.revision = excluded.revision - 1
 """
+_COMMIT_MODES = {  # by database: a commit need not wait for the disk, and it must
+    "sqlite": ("PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"),
+    "postgresql": ("SET synchronous_commit TO OFF", "RESET synchronous_commit"),
+}
 LINK = "INSERT INTO store_edge (parent, child) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 TRACE = """
     WITH RECURSIVE
@@ -85,6 +91,9 @@ TRACE = """
 class EmbeddedStore(SingleWrites):
     """Documents in two tables. Inside a caller's transaction a write is durable when that commits."""
 
+    def __init__(self) -> None:
+        self._at_once = _at_once()
+
     def ensure(self) -> None:
         with _mapped_errors():
             missing = {"store_document", "store_edge"} - set(connection.introspection.table_names())
@@ -99,15 +108,20 @@ class EmbeddedStore(SingleWrites):
 
     def close(self) -> None:
         connection.close()
+        if self._at_once is not None:
+            self._at_once.close()
 
     def write(self, batch: Sequence[Write]) -> int:
         check_batch(batch)
         if not batch:
             return 0
-        with _mapped_errors():
+        with _mapped_errors(), _not_waiting_unless(any(write.durable for write in batch)):
             if not self._write_new(batch):
                 return self._write_settled(batch)
         return len(batch)
+
+    def write_at_once(self, batch: Sequence[Write]) -> bool:
+        return self._at_once is not None and self._at_once.write(batch)
 
     def get(self, collection: str, key: str) -> Document | None:
         check_collection(collection)
@@ -179,15 +193,20 @@ class EmbeddedStore(SingleWrites):
         return len(settlement.pending)
 
 
+def _at_once() -> AtOnce | None:
+    """Return the quick way into a SQLite file; other databases have none."""
+    database: Any = connection  # each vendor's wrapper has methods of its own
+    if database.vendor != "sqlite" or database.is_in_memory_db():
+        return None
+    return AtOnce(
+        str(connection.settings_dict["NAME"]),
+        write_sql=WRITE.format(json="?").replace("%s", "?"),
+        link_sql=LINK.replace("%s", "?"),
+    )
+
+
 def _apply(batch: Sequence[Write]) -> bool:
-    rows = [
-        (
-            *(write.collection, write.key, write.revision, write.symbol, write.ts),
-            write.body.decode(),
-            *(write.revision, write.collection, write.key),
-        )
-        for write in batch
-    ]
+    rows = [write_row(write) for write in batch]
     if not rows:
         return True
     json = "CAST(%s AS jsonb)" if connection.vendor == "postgresql" else "%s"
@@ -245,6 +264,28 @@ def _selected(query: Query) -> "QuerySet[models.Document]":
     if after is not None:
         rows = rows.filter(Q(ts__lt=after.ts) | Q(ts=after.ts, key__lt=after.key))
     return rows.order_by("-ts", "-key")
+
+
+@contextmanager
+def _not_waiting_unless(durable: bool) -> Iterator[None]:
+    """Let commits within return before the disk has them, unless they are to be durable.
+
+    The log of either database is written in order, so the next durable commit makes them durable too.
+    """
+    if durable or connection.in_atomic_block:
+        yield
+        return
+    relaxed, strict = _COMMIT_MODES[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(relaxed)
+        try:
+            yield
+        finally:
+            try:
+                cursor.execute(strict)
+            except DatabaseError:
+                connection.close()  # the next one begins strict
+                raise
 
 
 @contextmanager

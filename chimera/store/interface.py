@@ -66,6 +66,9 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     `symbol` (empty if none) and `ts` (UTC ms) are what queries select by. Revision 1 inserts;
     revision n replaces n-1; repeating a write changes nothing. `parents` name the documents it
     follows from, each as ``collection/key``.
+
+    `durable` False is for what may be lost with the machine because nothing done outside rests on
+    it alone, such as the signal of a bar: no batch waits for the disk on its account.
     """
 
     collection: str
@@ -75,6 +78,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     ts: Millis
     revision: int = 1
     parents: tuple[str, ...] = ()
+    durable: bool = True
 
     @property
     def body(self) -> bytes:
@@ -141,7 +145,11 @@ class Store(Protocol):
         ...
 
     def write(self, batch: Sequence[Write]) -> int:
-        """Record documents and their lineage durably, in one round trip where all are new.
+        """Record documents and their lineage, in one round trip where all are new.
+
+        It returns when the batch would survive the machine, or, where no write in it is `durable`,
+        when it would survive this process. On the embedded store a durable batch makes all before
+        it durable too, so that what a recorded order follows from is never missing.
 
         A write with revision 1 needs that its key is free, one with revision n that revision
         n - 1 is stored. A write that is stored already, with the same content, is passed over, so
@@ -158,6 +166,14 @@ class Store(Protocol):
             transactions leave the other writes of the batch out too, ArangoDB keeps them.
         InvalidInput
             If a key, a collection or a parent is malformed. Nothing was written.
+        """
+        ...
+
+    def write_at_once(self, batch: Sequence[Write]) -> bool:
+        """Write a batch in which nothing is `durable` if that needs no waiting at all.
+
+        For the thread of an event loop. False means that nothing was written, and that `write` is
+        the way.
         """
         ...
 

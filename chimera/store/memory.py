@@ -38,7 +38,7 @@ class MemoryStore(SingleWrites):
 
     def __init__(self) -> None:
         self._documents: dict[str, dict[str, Write]] = {str(name): {} for name in Collection}
-        self._by_time: dict[str, list[tuple[Millis, str]]] = {}  # dropped when a collection changes
+        self._by_time: dict[str, list[tuple[Millis, str]]] = {}  # dropped with the next write
         self._parents: defaultdict[str, set[str]] = defaultdict(set)
         self._children: defaultdict[str, set[str]] = defaultdict(set)
         self._unlinked: list[Write] = []
@@ -123,10 +123,9 @@ class MemoryStore(SingleWrites):
                 return False
             documents[write.key] = write
             replaced.append(found)
-        for write in batch:
-            self._by_time.pop(write.collection, None)
-            if write.parents:
-                self._unlinked.append(write)
+        if self._by_time:
+            self._by_time.clear()
+        self._unlinked += batch
         return True
 
     def _undo(self, batch: Sequence[Write], replaced: list[Write | None]) -> None:
@@ -145,7 +144,7 @@ class MemoryStore(SingleWrites):
         settlement = settle(batch, stored)
         if settlement.failures:
             raise WriteConflict(settlement.failures)
-        self._unlinked.extend(write for write in batch if write.parents)
+        self._unlinked += batch
         return settlement.pending
 
     def _link_writes(self) -> None:

@@ -129,6 +129,7 @@ def decision(of: FeaturesComputed, position: PositionView) -> DecisionMade:
         reason=reason,
         stop_distance=0.006 if action is Action.BUY else None,
         position=position,
+        values=values,
         guards=guards,
         rules=(trace,),
     )

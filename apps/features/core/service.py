@@ -1,7 +1,7 @@
 """The state machine of S2: market events come in, the factors of every closed bar go out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,7 +54,7 @@ class Features:
         self._lanes: dict[tuple[str, str], Lane] = {}  # by symbol and interval
         self._markets: defaultdict[str, LatestMarket] = defaultdict(lambda: LatestMarket(speed))
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
                 return self._close_bar(event, now)
@@ -70,7 +70,7 @@ class Features:
                 return self._activate(event, now)
         return ()
 
-    def _close_bar(self, bar: BarClosed, now: Millis) -> Iterable[Effect]:
+    def _close_bar(self, bar: BarClosed, now: Millis) -> Sequence[Effect]:
         lane = self._lanes.get((bar.symbol, bar.interval))
         if lane is None or not lane.accepts(bar):
             return ()
@@ -82,11 +82,11 @@ class Features:
         inputs = self._markets[bar.symbol].inputs_at(bar, generation.depth_levels)
         signal = generation.signal(inputs, lane.update(inputs), now)
         return (
-            Record("signals", signal.id, signal, signal.symbol, signal.ts_event),
+            Record("signals", signal.id, signal, signal.symbol, signal.ts_event, durable=False),
             Publish(signal),
         )
 
-    def _load_history(self, event: HistoryLoaded, now: Millis) -> Iterable[Effect]:
+    def _load_history(self, event: HistoryLoaded, now: Millis) -> Sequence[Effect]:
         lane = self._lanes.setdefault((event.symbol, event.interval), Lane())
         bars = lane.merged(event.bars)
         if bars is None:
@@ -94,7 +94,7 @@ class Features:
         lane.load(bars)
         return _record_warm_up(lane.bars, event.id, now) if lane.is_active else ()
 
-    def _activate(self, event: BundleActivated, now: Millis) -> Iterable[Effect]:
+    def _activate(self, event: BundleActivated, now: Millis) -> Sequence[Effect]:
         """Build the next generation whole before the first lane of the present one changes."""
         live = self._live
         if live is not None and event.generation <= live.generation.number:
@@ -121,7 +121,7 @@ class Features:
         return effects
 
 
-def _record_warm_up(bars: Sequence[BarClosed], cause: str, now: Millis) -> Iterable[Effect]:
+def _record_warm_up(bars: Sequence[BarClosed], cause: str, now: Millis) -> Sequence[Effect]:
     """Keep the bars that factors were warmed on, for `replay`: no signal says what they were."""
     if not bars:
         return ()

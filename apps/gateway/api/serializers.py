@@ -136,7 +136,6 @@ class ExplanationSerializer(serializers.Serializer):
     clauses = ClauseSerializer(many=True)
     outcomes = serializers.ListField(child=serializers.BooleanField(allow_null=True))
     decided_by = serializers.ListField(child=serializers.IntegerField())
-    values = serializers.DictField(child=serializers.JSONField(allow_null=True))
     unknown = serializers.ListField(child=serializers.CharField())
 
 
@@ -160,6 +159,9 @@ class DecisionTraceSerializer(serializers.Serializer):
     stop_distance = serializers.FloatField(allow_null=True)
     features = serializers.DictField(
         child=serializers.FloatField(allow_null=True), allow_null=True, help_text="null: unknown"
+    )
+    values = serializers.DictField(
+        child=serializers.JSONField(allow_null=True), help_text="what guards and rules could read"
     )
     guards = GuardSerializer(many=True)
     rules = RuleSerializer(many=True)

@@ -69,6 +69,7 @@ class DecisionView(DeskView):
             "position": msgspec.to_builtins(decision.position),
             "stop_distance": decision.stop_distance,
             "features": None if trace.signal is None else trace.signal.body.features,
+            "values": decision.values,
             "guards": msgspec.to_builtins(decision.guards),
             "rules": msgspec.to_builtins(decision.rules),
             "orders": [presenters.order_item(order.body) for order in trace.orders],

@@ -1,5 +1,6 @@
 """How the console writes times, hashes, and outcomes of three-valued logic."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.gateway.words import WORDS
 from chimera.lang import Explanation
+from chimera.lang.types import Value
 
 register = template.Library()
 
@@ -74,16 +76,16 @@ def plain(value: Any) -> str:
 
 
 @register.filter
-def rows(explanation: Explanation) -> list[dict[str, Any]]:
+def rows(explanation: Explanation, values: Mapping[str, Value]) -> list[dict[str, Any]]:
     """Lay an explanation out by clause: text, outcome, values, and whether it decided."""
     return [
         {
             "text": clause.text,
             "outcome": found,
-            "values": values,
+            "values": read,
             "decided": index in explanation.decided_by,
         }
-        for index, (clause, found, values) in enumerate(explanation.by_clause())
+        for index, (clause, found, read) in enumerate(explanation.by_clause(values))
     ]
 
 

@@ -5,7 +5,7 @@ What may leave is recorded first; what is unknown is asked about, never sent aga
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -112,7 +112,7 @@ class Router:
         if marked is not None:
             self._day_pnl, self._day = marked.day_pnl_usdt, marked.ts_event // DAY
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
                 self.state.book(event.symbol).take_last(event.close, event.ts_event)

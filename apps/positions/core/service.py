@@ -1,6 +1,6 @@
 """The account's books as a state machine: fills and funding in, positions and equity out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -83,7 +83,7 @@ class Positions:
             equity = marked.wallet_usdt + marked.unrealised_usdt
             self._day_opening_usdt = equity - marked.day_pnl_usdt
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
                 if is_price(event.close):
@@ -200,7 +200,7 @@ class Positions:
 
     # --- equity ----------------------------------------------------------------------------------------
 
-    def _mark_on_bar(self, bar: BarClosed) -> Iterable[Effect]:
+    def _mark_on_bar(self, bar: BarClosed) -> Sequence[Effect]:
         """Mark at every bar of what is held; when flat hourly, and as soon as a new day begins."""
         ts = bar.ts_event
         if bar.symbol not in self._open:
@@ -233,7 +233,10 @@ class Positions:
             open_positions=len(self._open),
             day_pnl_usdt=usdt(wallet + unrealised - self._day_opening_usdt),
         )
-        return [Record("positions_snapshots", marked.id, marked, ACCOUNT, ts), Publish(marked)]
+        return [
+            Record("positions_snapshots", marked.id, marked, ACCOUNT, ts, durable=False),
+            Publish(marked),
+        ]
 
     def _unrealised(self, symbol: str) -> Decimal:
         ledger = self._ledgers[symbol]

@@ -15,6 +15,7 @@ from chimera.events.decisions import (
     RuleTrace,
 )
 from chimera.events.features import FeaturesComputed
+from chimera.lang.types import Value
 
 from .policy import CompiledRule, Policy
 
@@ -23,7 +24,6 @@ _ACTIONS = {
     RuleAction.OPEN_SHORT: Action.SELL,
     RuleAction.CLOSE: Action.CLOSE,
 }
-Values = dict[str, float | bool | str | None]
 
 
 def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> DecisionMade:
@@ -62,15 +62,15 @@ def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> 
         reason=reason,
         stop_distance=stop_distance,
         position=position,
+        values=values,
         guards=guards,
         rules=traces,
     )
 
 
-def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) -> Values:
+def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) -> dict[str, Value]:
     bar = signal.inputs.bar
-    values: Values = {
-        **signal.features,
+    values: dict[str, Value] = {
         "open": bar.open,
         "high": bar.high,
         "low": bar.low,
@@ -80,6 +80,7 @@ def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) ->
         "position_side": 0.0,
         "bars_held": 0.0,
         "unrealised_frac": 0.0,
+        **signal.features,
     }
     if position.qty:
         side = 1.0 if position.qty > 0 else -1.0
@@ -89,7 +90,7 @@ def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) ->
     return values
 
 
-def _ask_guards(policy: Policy, values: Values) -> tuple[GuardTrace, ...]:
+def _ask_guards(policy: Policy, values: dict[str, Value]) -> tuple[GuardTrace, ...]:
     traces = []
     for guard in policy.guards:
         explanation = guard.refuse_when.explain(values)
@@ -99,7 +100,7 @@ def _ask_guards(policy: Policy, values: Values) -> tuple[GuardTrace, ...]:
 
 
 def _first_true(
-    rules: tuple[CompiledRule, ...], values: Values
+    rules: tuple[CompiledRule, ...], values: dict[str, Value]
 ) -> tuple[CompiledRule | None, tuple[RuleTrace, ...]]:
     """Evaluate `rules` in order up to and including the first true one."""
     traces = []
@@ -115,7 +116,7 @@ def _outcome(
     policy: Policy,
     rule: CompiledRule | None,
     guards: tuple[GuardTrace, ...],
-    values: Values,
+    values: dict[str, Value],
     position: PositionView,
 ) -> tuple[Action, HoldReason | None, float | None]:
     """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""

@@ -1,6 +1,6 @@
 """The strategy's state machine: it folds what it must know of positions, and decides at each bar."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -64,7 +64,7 @@ class Strategy:
             last = self._last_bar.get(decision.symbol, 0)
             self._last_bar[decision.symbol] = max(last, decision.ts_event)
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case FeaturesComputed():
                 return self._decide(event)
@@ -80,7 +80,7 @@ class Strategy:
                 self._halted_by.discard(event.source)
         return ()
 
-    def _decide(self, signal: FeaturesComputed) -> Iterable[Effect]:
+    def _decide(self, signal: FeaturesComputed) -> Sequence[Effect]:
         policy = self._policy
         if policy is None or signal.generation != policy.generation:
             return ()
@@ -97,6 +97,7 @@ class Strategy:
                 decision.symbol,
                 decision.ts_event,
                 parents=(f"signals/{signal.id}",),
+                durable=decision.action is not Action.HOLD,
             ),
             Publish(decision),
         ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 
@@ -47,7 +48,7 @@ def test_ensure_makes_collections_indexes_and_graph(arango_server: ArangoServer)
     created = arango_server.sent("/_api/collection")[1]
     assert created.auth == ("u", "p")
     assert created.body["name"] == "signals"
-    assert created.body["waitForSync"] is True
+    assert created.body["waitForSync"] is False  # else no single write could go without
     assert arango_server.indexes["orders"] == [
         {"type": "persistent", "name": "by_ts", "fields": ["ts"]},
         {"type": "persistent", "name": "by_symbol", "fields": ["symbol", "ts"]},
@@ -116,6 +117,16 @@ def test_write_of_new_documents_is_one_synced_request_per_collection(
     }
     assert [row["_key"] for row in orders.body] == ["o-1", "o-2"]
     assert intents.path == "/_api/document/intents"
+
+
+def test_write_that_need_not_be_durable_is_not_synced(
+    arango_store: ArangoStore, arango_server: ArangoServer
+) -> None:
+    signal = write("signals", "s-1", ts=T0, parents=("features/f-1",))
+    arango_store.write([msgspec.structs.replace(signal, durable=False)])
+    document, edge = arango_server.requests
+    assert document.params["waitForSync"] in (0, False, "0", "false")
+    assert edge.params["waitForSync"] in (0, False, "0", "false")
 
 
 def test_write_of_a_next_revision_is_one_query_with_bind_variables(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -45,6 +46,33 @@ def test_write_of_new_documents_is_two_statements_in_one_transaction(
         ["50", "times:", "INSERT"],
         ["50", "times:", "INSERT"],
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_durable_batch_waits_for_the_disk(embedded: EmbeddedStore) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("the statements are SQLite's")
+    passing = msgspec.structs.replace(write("signals", "s"), durable=False)
+    with CaptureQueriesContext(connection) as queries:
+        embedded.write([passing])
+    assert [query["sql"] for query in queries if "PRAGMA" in query["sql"]] == [
+        "PRAGMA synchronous=NORMAL",
+        "PRAGMA synchronous=FULL",
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        embedded.write([msgspec.structs.replace(passing, key="t"), write("orders", "o")])
+    assert [query["sql"] for query in queries if "PRAGMA" in query["sql"]] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_batch_leaves_the_next_one_durable(embedded: EmbeddedStore) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("the setting is SQLite's")
+    embedded.write([write("signals", "s", n=1)])
+    with pytest.raises(WriteConflict):
+        embedded.write([msgspec.structs.replace(write("signals", "s", n=2), durable=False)])
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chimera.lang import BOOL, NUMBER, TEXT, Explanation, compile_expression
 from chimera.lang.explain import Structure
 from chimera.lang.grammar import MAX_DEPTH, MAX_NODES, parse
-from chimera.lang.nodes import Node, walk
+from chimera.lang.nodes import Name, Node, walk
 from chimera.lang.printer import to_source
 from tests.support.expressions import NAMES, interpret, known_values, nodes, values
 
@@ -62,10 +62,10 @@ def test_explanation_any_values_agrees_with_interpreter(drawn: Any, samples: Any
     for given_values in samples:
         explanation = program.explain(given_values)
         assert same(explanation.result, interpret(tree, given_values))
-        for clause, outcome, _ in explanation.by_clause():
+        for clause, outcome, _ in explanation.by_clause(given_values):
             assert same(outcome, interpret(parse(clause.text), given_values))
         assert explanation.unknown == tuple(
-            name for name, value in explanation.values.items() if value is None
+            name for name in program.names if interpret(Name(name), given_values) is None
         )
         encoded = msgspec.json.encode(explanation)
         assert msgspec.json.encode(msgspec.json.decode(encoded, type=Explanation)) == encoded
@@ -80,8 +80,8 @@ def test_known_result_stays_when_the_unknown_becomes_known(
     if before is not None and within_bounds(tree):
         program = compile_expression(to_source(tree), names=NAMES, result=BOOL)
         learned = {
-            name: later[name] if value is None else value
-            for name, value in program.explain(given_values).values.items()
+            name: later[name] if interpret(Name(name), given_values) is None else given_values[name]
+            for name in program.names
         }
         assert program.evaluate(learned) is before
 

@@ -47,7 +47,7 @@ def test_features_is_a_service():
 def test_bar_closed_records_the_signal_and_then_publishes_the_same():
     record, publish = features().handle(bar(0, 100.0), START + MINUTE + 9)
     signal = publish.event
-    assert record == Record("signals", signal.id, signal, SYMBOL, START + MINUTE)
+    assert record == Record("signals", signal.id, signal, SYMBOL, START + MINUTE, durable=False)
     assert signal.id == f"sig:{SYMBOL}:1m:{START + MINUTE}:g1"
     assert signal.cause == f"{SYMBOL}:1m:{START + MINUTE}"
     assert (signal.ts_event, signal.ts_init) == (START + MINUTE, START + MINUTE + 9)
@@ -134,9 +134,9 @@ def test_history_warms_up_without_a_signal_and_is_recorded():
     (record,) = warmed.handle(history(content[:8]), START + 42)
     last = content[7].ts_event
     assert (record.collection, record.symbol, record.ts) == ("features", SYMBOL, last)
-    assert record.key == record.body.id == f"warm:{SYMBOL}:1m:{last}:{START + 42}"
-    assert isinstance(record.body, HistoryLoaded)
-    assert record.body.bars == tuple(content[:8])
+    assert record.key == record.document.id == f"warm:{SYMBOL}:1m:{last}:{START + 42}"
+    assert isinstance(record.document, HistoryLoaded)
+    assert record.document.bars == tuple(content[:8])
     assert feed(warmed, content[8:]) == feed(lived, content)[8:]
 
 
@@ -146,7 +146,7 @@ def test_history_before_the_bundle_warms_up_when_the_bundle_comes():
     assert not service.handle(history(content[:7]), START)
     assert not service.handle(content[7], START)
     (record,) = service.handle(activation(bundle()), START)
-    assert record.body.bars == tuple(content[:8])
+    assert record.document.bars == tuple(content[:8])
     (signal,) = feed(service, [content[8]])
     assert signal.features["ema_4"] is not None
 
@@ -169,7 +169,7 @@ def test_history_fills_the_hole_of_missed_bars():
     content = bars(CLOSES)
     feed(service, [*content[:7], content[9]])
     (record,) = service.handle(history(content[4:10]), START)
-    assert record.body.bars == tuple(content[:10])
+    assert record.document.bars == tuple(content[:10])
     (signal,) = feed(service, [content[10]])
     assert None not in [signal.features[name] for name in ("atr_3", "ema_4", "rsi_3", "rv_4")]
 
@@ -179,7 +179,7 @@ def test_history_with_impossible_bars_does_without_them():
     content = bars(CLOSES)
     broken = msgspec.structs.replace(content[0], low=-1.0)
     (record,) = service.handle(history([broken, *content[1:5]]), START)
-    assert record.body.bars == tuple(content[1:5])
+    assert record.document.bars == tuple(content[1:5])
     assert not service.handle(history([broken, *content[1:5]]), START)
 
 
@@ -187,7 +187,7 @@ def test_retained_bars_are_bounded():
     service = features(factors=[FactorSpec(name="ema", kind=FactorKind.EMA, length=3)])
     feed(service, bars([100.0 + i % 7 for i in range(RETAINED_BARS_MIN + 5)]))
     (record,) = service.handle(history([bar(RETAINED_BARS_MIN + 5, 1.0)]), START)
-    assert len(record.body.bars) == RETAINED_BARS_MIN
+    assert len(record.document.bars) == RETAINED_BARS_MIN
 
 
 def test_new_generation_keeps_unchanged_factors_and_warms_new_ones_without_a_gap():
@@ -234,6 +234,6 @@ def test_symbol_that_leaves_and_returns_is_warm_and_its_warm_up_recorded():
     service.handle(activation(bundle(symbols=("ETHUSDT-PERP",)), generation=2), START)
     assert feed(service, content[5:8]) == []
     (record,) = service.handle(activation(bundle(), generation=3), START)
-    assert record.body.bars == tuple(content[:8])
+    assert record.document.bars == tuple(content[:8])
     (signal,) = feed(service, [content[8]])
     assert signal.features["ema_4"] is not None

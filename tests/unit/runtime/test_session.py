@@ -1,7 +1,7 @@
 """The live runtime's promises, with small cores, a real bus and store in memory, and real asyncio."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import pytest
@@ -62,7 +62,7 @@ class Core:
         self.failures = failures
         self.heard: list[Event] = []
 
-    def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
+    def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         if self.failures.get(event.id, 0) > 0:
             self.failures[event.id] -= 1
             raise RuntimeError("told to fail")

@@ -1,6 +1,6 @@
 """The simulated runtime itself, with a core and an exchange that only keep a diary."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
@@ -79,7 +79,7 @@ class Diary:
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
 
-    def handle(self, event: Event, now: int) -> Iterable[Effect]:
+    def handle(self, event: Event, now: int) -> Sequence[Effect]:
         kind = "start" if isinstance(event, TimerFired) and event.timer == "start" else event.id
         self.lines.append(f"{now - T0} {kind}")
         kind, _, name = event.id.partition(":")
@@ -99,14 +99,14 @@ class Venue:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def handle(self, event: Event, now: int) -> Iterable[Effect]:
+    def handle(self, event: Event, now: int) -> Sequence[Effect]:
         self.heard.append(event.id)
         name = event.id.partition(":")[2]
         if isinstance(event, QueryOrder):
             return [Publish(accepted(name))]
         return [Publish(accepted(name, 1)), Publish(accepted(name, 2))]
 
-    def market(self, action: Event, now: int) -> Iterable[Effect]:
+    def market(self, action: Event, now: int) -> Sequence[Effect]:
         return [Publish(action)]
 
 

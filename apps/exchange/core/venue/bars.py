@@ -7,6 +7,7 @@ only the outcome is kept. The others are walked price by price. Both ways end in
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Protocol
 
 from apps.exchange.core.venue.actions import Bar
@@ -23,6 +24,13 @@ MARK_TIME_CONSTANT: Millis = 30_000
 def mark_weight(elapsed: Millis) -> float:
     """Return how far the mark follows a price that stood for `elapsed`: a low-pass filter's step."""
     return elapsed / (elapsed + MARK_TIME_CONSTANT)
+
+
+@cache
+def _leg_weights(width: Millis) -> tuple[float, float]:
+    """Return the mark's steps on a bar's second and third leg, and on its last."""
+    third = width // 3
+    return mark_weight(third), mark_weight(width - 2 * third - 1)
 
 
 class Stepper(Protocol):
@@ -59,18 +67,18 @@ class BarWalker:
         opened, open_ = bar.open_time, bar.open
         width = bar.close_time - opened
         first, second = (low, high) if close >= open_ else (high, low)
-        third = width // 3
         if not self._is_quiet(listing, low, high, opened):
+            third = width // 3
             times = (opened, opened + third, opened + 2 * third, bar.close_time - 1)
             self._walk(listing, times, (open_, first, second, close), bar)
             return
         mark, last = listing.mark_px, listing.last_px
         assert mark is not None
-        weight = mark_weight(third)
+        weight, last_weight = _leg_weights(width)
         mark += (open_ - mark) * mark_weight(opened - listing.moved_at)
         mark += (first - mark) * weight
         mark += (second - mark) * weight
-        listing.mark_px = mark + (close - mark) * mark_weight(width - 2 * third - 1)
+        listing.mark_px = mark + (close - mark) * last_weight
         # The last leg that moved at all says whether the last trade was bought.
         if close != second:
             listing.bought = close > second

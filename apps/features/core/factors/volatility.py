@@ -55,13 +55,14 @@ class RealisedVolatility:
     runs, and a large return leaves no trace once it has left the window.
     """
 
-    __slots__ = ("_last_close", "_length", "_returns", "_scale", "_squares", "_sum")
+    __slots__ = ("_last_close", "_length", "_missing", "_returns", "_scale", "_squares", "_sum")
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._scale = length * (length - 1) * int(_UNIT) ** 2
+        self._scale = math.sqrt(length * (length - 1)) * _UNIT
         self._last_close: float | None = None
-        self._returns: deque[int] = deque()
+        self._returns = deque([0] * length, maxlen=length)
+        self._missing = length
         self._sum = 0
         self._squares = 0
 
@@ -71,20 +72,15 @@ class RealisedVolatility:
         if last is None:
             return None
         entering = int(math.log(close / last) * _UNIT)
-        returns = self._returns
-        length = self._length
-        if len(returns) == length:
-            leaving = returns.popleft()
-            self._sum += entering - leaving
-            self._squares += (entering - leaving) * (entering + leaving)
-            returns.append(entering)
-        else:
-            returns.append(entering)
-            self._sum += entering
-            self._squares += entering * entering
-            if len(returns) < length:
+        leaving = self._returns[0]
+        self._returns.append(entering)
+        self._sum = total = self._sum + entering - leaving
+        self._squares = squares = self._squares + (entering - leaving) * (entering + leaving)
+        if self._missing:
+            self._missing -= 1
+            if self._missing:
                 return None
-        return math.sqrt((length * self._squares - self._sum * self._sum) / self._scale)
+        return math.sqrt(self._length * squares - total * total) / self._scale
 
 
 ATR = Family(

@@ -1,0 +1,86 @@
+"""Which way records take to the store, and that nothing overtakes them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from chimera.bus import MemoryBroker, MemoryBus
+from chimera.events import TradingHalted, decode
+from chimera.events.base import Command
+from chimera.runtime.contract import Publish, Record
+from chimera.runtime.outbox import Batch, Outbox
+from chimera.store.interface import Write
+from chimera.store.memory import MemoryStore
+
+HALT = TradingHalted(id="halt", ts_event=1, ts_init=1, source="test", reason="test")
+
+
+class TwoWays(MemoryStore):
+    """Says which way each document came in; the quick one can be closed."""
+
+    def __init__(self, *, quick: bool) -> None:
+        super().__init__()
+        self.quick = quick
+        self.ways: list[tuple[str, str]] = []
+
+    def write(self, batch: Sequence[Write]) -> int:
+        self.ways += [("ordinary", write.key) for write in batch]
+        return super().write(batch)
+
+    def write_at_once(self, batch: Sequence[Write]) -> bool:
+        if self.quick:
+            self.ways += [("at once", write.key) for write in batch]
+            super().write(batch)
+        return self.quick
+
+
+def kept(key: str, *, durable: bool) -> Record:
+    return Record("alerts", key, HALT, "", 1, durable=durable)
+
+
+async def carried_out(store: TwoWays, *batches: Batch) -> list[str]:
+    """Put `batches` one after the other and return the ids of what was published."""
+    bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
+    tail = bus.tail(["health:events"], {"health:events": "0"})
+    seen: list[str] = []
+
+    def refuse(command: Command) -> None:
+        raise AssertionError(f"{command} was not asked for")
+
+    outbox = Outbox(store=store, bus=bus, execute=refuse, trouble=lambda source, reason: None)
+    tasks = [
+        asyncio.create_task(outbox.record_forever()),
+        asyncio.create_task(outbox.publish_forever()),
+    ]
+    try:
+        for batch in batches:
+            outbox.put(batch)
+            await outbox.flushed()
+        while len(seen) < len(batches):
+            seen += [decode(message.payload).id for message in await tail.fetch()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        outbox.close()
+        await tail.close()
+    return seen
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_need_not_be_durable_is_written_at_once_where_that_works(quick: bool) -> None:
+    store = TwoWays(quick=quick)
+    published = asyncio.run(
+        carried_out(
+            store,
+            Batch((kept("a", durable=False), Publish(HALT))),
+            Batch((kept("b", durable=False), kept("c", durable=True), Publish(HALT))),
+        )
+    )
+    assert store.ways == [
+        ("at once" if quick else "ordinary", "a"),
+        ("ordinary", "b"),
+        ("ordinary", "c"),
+    ]
+    assert published == ["halt", "halt"]
