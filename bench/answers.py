@@ -20,7 +20,6 @@ from chimera.events import (
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose
 from chimera.instruments import Market, venue_symbol
-from chimera.runtime.contract import Ask, Effect
 
 WALLET_USDT = Decimal(10_000)
 
@@ -45,14 +44,8 @@ def listed(now: Millis) -> InstrumentListed:
     )
 
 
-def entry_among(effects: list[Effect]) -> bool:
-    """Tell whether an entry is among the effects."""
-    return any(
-        type(effect) is Ask
-        and type(effect.command) is SubmitOrder
-        and effect.command.purpose is Purpose.ENTRY
-        for effect in effects
-    )
+def is_entry(command: Command) -> bool:
+    return type(command) is SubmitOrder and command.purpose is Purpose.ENTRY
 
 
 def answer(command: Command, now: Millis) -> Event | None:

@@ -14,7 +14,7 @@ from apps.orders.core.deadlines import Deadlines
 from apps.orders.core.service import Router
 from apps.positions.core.service import Positions
 from apps.strategy.core.service import Strategy
-from bench.answers import activated, answer, entry_among, listed
+from bench.answers import activated, answer, is_entry, listed
 from bench.figures import Figure, Outcome, at_most
 from bench.market import bundle, closed_bars, eager_bundle, minute_rows
 from bench.measure import collections, latencies, per_second, sample
@@ -22,8 +22,8 @@ from chimera.bundles import Bundle
 from chimera.clock import Millis
 from chimera.events import BarClosed, TimerFired
 from chimera.events.base import Event
-from chimera.runtime.contract import START, Ask, Effect, Publish
-from chimera.runtime.dispatch import Dispatcher
+from chimera.runtime.contract import START
+from chimera.runtime.dispatch import Consequences, Dispatcher
 
 TARGETS = {"p50": at_most(60), "p99": at_most(500)}
 WARM_UP = 1_000  # bars; the longest look-back is 200
@@ -56,22 +56,19 @@ class Desk:
         """Take in a bar and return how long its order effects took, in nanoseconds."""
         now = bar.ts_event
         began = time.perf_counter_ns()
-        effects = self._dispatcher.cascade(bar, now)
+        follows = self._dispatcher.cascade(bar, now)
         took = time.perf_counter_ns() - began
-        self.entries += entry_among(effects)
-        self.settle(effects, now)
+        self.entries += any(is_entry(command) for command in follows.commands)
+        self.settle(follows, now)
         return took
 
-    def settle(self, effects: list[Effect], now: Millis) -> None:
+    def settle(self, follows: Consequences, now: Millis) -> None:
         """Answer every request, and count what was said."""
-        self.events += 1
-        for effect in effects:
-            if type(effect) is Publish:
-                self.events += 1
-            elif type(effect) is Ask:
-                told = answer(effect.command, now)
-                if told is not None:
-                    self.settle(self._dispatcher.cascade(told, now), now)
+        self.events += 1 + len(follows.told)
+        for command in follows.commands:
+            told = answer(command, now)
+            if told is not None:
+                self.settle(self._dispatcher.cascade(told, now), now)
 
 
 def run(quick: bool) -> Outcome:

@@ -13,12 +13,12 @@ import msgspec
 import uvloop
 
 from apps.orders.core.service import Router
-from bench.answers import entry_among
+from bench.answers import is_entry
 from bench.live import fast_clock, run_worker
 from chimera.clock import Millis
 from chimera.events import IntentIssued
 from chimera.events.base import Event
-from chimera.runtime.contract import Effect, Service
+from chimera.runtime.contract import Ask, Effect, Service
 
 
 class TimedRouter:
@@ -32,8 +32,8 @@ class TimedRouter:
         self._effects = effects
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
-        effects = list(self._router.handle(event, now))
-        if type(event) is IntentIssued and entry_among(effects):
+        effects = self._router.handle(event, now)
+        if type(event) is IntentIssued and _enters(effects):
             self._effects[_bar_of(event)] = time.perf_counter_ns()
         return effects
 
@@ -64,6 +64,10 @@ def main() -> None:
         runner.run(work())
     if Router.name in names:
         Path(effects_path).write_bytes(msgspec.json.encode(effects))
+
+
+def _enters(effects: Sequence[Effect]) -> bool:
+    return any(type(effect) is Ask and is_entry(effect.command) for effect in effects)
 
 
 def _bar_of(intent: IntentIssued) -> str:

@@ -3,17 +3,28 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from chimera.clock import Millis
 from chimera.errors import ChimeraError
-from chimera.events.base import Event
+from chimera.events.base import Command, Event
 from chimera.events.health import TimerFired
-from chimera.runtime.contract import Effect, Publish, Service
+from chimera.runtime.contract import Ask, Publish, Record, Service, Wake
 
 
 class ServiceFailed(ChimeraError):
     """A core raised. The event is not acknowledged; the cores are built anew from the record."""
 
     code = "service_failed"
+
+
+class Consequences(msgspec.Struct, frozen=True):
+    """All effects of one event, by what is to be done with them; each kind in the order of causes."""
+
+    records: list[Record]
+    wakes: list[Wake]
+    commands: list[Command]
+    told: list[Event]
 
 
 class Dispatcher:
@@ -31,42 +42,52 @@ class Dispatcher:
     def consumes(self, kind: type[Event]) -> bool:
         return kind in self._routes
 
-    def cascade(self, event: Event, now: Millis) -> list[Effect]:
+    def cascade(self, event: Event, now: Millis) -> Consequences:
         """Run `event` and everything published because of it through the local cores.
 
         Returns
         -------
-        All effects in causal order. None of them has been carried out.
+        All effects. None of them has been carried out.
 
         Raises
         ------
         ServiceFailed
             If a core raises; then no effect of this event may be carried out.
         """
-        effects: list[Effect] = []
+        records: list[Record] = []
+        wakes: list[Wake] = []
+        commands: list[Command] = []
+        told: list[Event] = []
         routes = self._routes
-        waiting = [(event, self._consumers(event))]
+        if type(event) is TimerFired:
+            consumers = self._woken(event)
+        else:
+            consumers = routes.get(type(event), ())
+        waiting = [(event, consumers)]
         for current, consumers in waiting:  # it grows on the way: breadth first
             for service in consumers:
                 try:
-                    told = service.handle(current, now)
+                    effects = service.handle(current, now)
                 except Exception as error:
                     raise ServiceFailed(
                         f"{service.name} failed on {type(current).__name__} {current.id}: {error}",
                         service=service.name,
                         event=current.id,
                     ) from error
-                if told:
-                    effects += told
-                    for effect in told:
-                        if type(effect) is Publish:
-                            readers = routes.get(type(effect.event))
-                            if readers is not None:
-                                waiting.append((effect.event, readers))
-        return effects
+                for effect in effects:
+                    if type(effect) is Publish:
+                        told.append(effect.event)
+                        readers = routes.get(type(effect.event))
+                        if readers is not None:
+                            waiting.append((effect.event, readers))
+                    elif type(effect) is Record:
+                        records.append(effect)
+                    elif type(effect) is Ask:
+                        commands.append(effect.command)
+                    elif type(effect) is Wake:
+                        wakes.append(effect)
+        return Consequences(records, wakes, commands, told)
 
-    def _consumers(self, event: Event) -> tuple[Service, ...]:
-        if type(event) is TimerFired:
-            service = self._by_name.get(event.service)
-            return () if service is None else (service,)
-        return self._routes.get(type(event), ())
+    def _woken(self, timer: TimerFired) -> tuple[Service, ...]:
+        service = self._by_name.get(timer.service)
+        return () if service is None else (service,)

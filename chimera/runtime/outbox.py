@@ -22,7 +22,6 @@ from chimera.errors import Unavailable
 from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
-from chimera.runtime.contract import Ask, Effect, Publish, Record
 from chimera.store.interface import Store, Write
 
 log = structlog.get_logger(__name__)
@@ -40,7 +39,9 @@ Done = Callable[[], None]
 class Batch:
     """The effects of one input, and what to do when they have all been carried out."""
 
-    effects: Sequence[Effect]
+    records: Sequence[Write] = ()
+    commands: Sequence[Command] = ()
+    events: Sequence[Event] = ()
     done: Done | None = None
     taken_at: float = field(default_factory=time.monotonic)
 
@@ -59,7 +60,7 @@ class Outbox:
         self._execute = execute
         self._trouble = trouble
         self._to_record: deque[Batch] = deque()
-        self._to_publish: deque[tuple[list[Event], Done | None]] = deque()
+        self._to_publish: deque[tuple[Sequence[Event], Done | None]] = deque()
         self._record_wanted = asyncio.Event()
         self._publish_wanted = asyncio.Event()
         self._idle = asyncio.Event()
@@ -68,6 +69,8 @@ class Outbox:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def put(self, batch: Batch) -> None:
+        if not (batch.records or batch.commands or batch.events or batch.done):
+            return
         self._to_record.append(batch)
         self._idle.clear()
         self._record_wanted.set()
@@ -106,7 +109,7 @@ class Outbox:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _record(self, batches: Sequence[Batch]) -> None:
-        writes = [effect for batch in batches for effect in batch.effects if type(effect) is Record]
+        writes = [record for batch in batches for record in batch.records]
         if writes and not self._written_at_once(writes):
             await self._until_available(
                 "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))
@@ -116,12 +119,10 @@ class Outbox:
         for batch in batches:
             self._to_record.popleft()
             late = now - batch.taken_at > STALE_AFTER_S
-            for effect in batch.effects:
-                if type(effect) is Ask:
-                    self._leave(effect.command, late=late)
-            events = [effect.event for effect in batch.effects if type(effect) is Publish]
-            if events or batch.done is not None:
-                self._to_publish.append((events, batch.done))
+            for command in batch.commands:
+                self._leave(command, late=late)
+            if batch.events or batch.done is not None:
+                self._to_publish.append((batch.events, batch.done))
         self._publish_wanted.set()
 
     def _written_at_once(self, writes: Sequence[Write]) -> bool:
@@ -137,7 +138,7 @@ class Outbox:
             return
         self._execute(command)
 
-    async def _publish(self, waiting: Sequence[tuple[list[Event], Done | None]]) -> None:
+    async def _publish(self, waiting: Sequence[tuple[Sequence[Event], Done | None]]) -> None:
         messages = [
             Outgoing(stream_of(event), encode(event)) for events, _ in waiting for event in events
         ]

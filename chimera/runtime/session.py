@@ -30,7 +30,7 @@ from chimera.events.health import (
 from chimera.events.orders import QueryOrder, SubmitOrder
 from chimera.locks import Lease
 from chimera.runtime.acknowledging import Acknowledger
-from chimera.runtime.contract import START, Effect, ExchangePort, Publish, Record, Service, Wake
+from chimera.runtime.contract import START, ExchangePort, Record, Service, Wake
 from chimera.runtime.dispatch import Dispatcher, ServiceFailed
 from chimera.runtime.outbox import Batch, Outbox
 from chimera.runtime.timers import Timers
@@ -58,7 +58,7 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class _Input:
     event: Event
-    told: tuple[Effect, ...] = ()  # what goes out before the event's own effects
+    tell: bool = False  # whether it began here, and the other workers are to be told
     receipt: Receipt | None = None
 
 
@@ -135,7 +135,7 @@ class Session:
 
     def bring(self, event: Event) -> None:
         """Take in an event that began in this process, and tell the other workers of it."""
-        self._take(_Input(event, told=(Publish(event),)))
+        self._take(_Input(event, tell=True))
 
     def _take(self, given: _Input) -> None:
         """Run an event through the local cores now and hand its effects to the outbox."""
@@ -145,17 +145,21 @@ class Session:
                 self._backlog.append(given)
             return
         try:
-            effects = self._dispatcher.cascade(given.event, self._clock.now())
+            follows = self._dispatcher.cascade(given.event, self._clock.now())
         except ServiceFailed as error:
             self._on_failure(given, error)
             return
-        for effect in effects:
-            if type(effect) is Wake:
-                self._timers.set(effect)
-                self._timer_set.set()
-        acknowledge = given.receipt.acknowledge if given.receipt is not None else None
-        if effects or given.told or acknowledge is not None:
-            self._outbox.put(Batch([*given.told, *effects], acknowledge))
+        for wake in follows.wakes:
+            self._timers.set(wake)
+            self._timer_set.set()
+        self._outbox.put(
+            Batch(
+                records=follows.records,
+                commands=follows.commands,
+                events=[given.event, *follows.told] if given.tell else follows.told,
+                done=given.receipt.acknowledge if given.receipt is not None else None,
+            )
+        )
 
     def _remember(self, event: Event) -> None:
         """Keep what is in force until it is over: halts, and streams that are lost."""
@@ -176,7 +180,7 @@ class Session:
         if not self._lease.held:
             log.warning("not sent: the lease is lost", command=command.id)
         elif self._exchange is None:
-            self._outbox.put(Batch((Publish(command),)))
+            self._outbox.put(Batch(events=(command,)))
         else:
             self._in_background(self._exchange.execute(command, self.bring))
 
@@ -268,7 +272,7 @@ class Session:
                 conditional=command.trigger_px is not None,
             )
         await self._exchange.execute(command, self.bring)
-        self._outbox.put(Batch((), acknowledge))
+        self._outbox.put(Batch(done=acknowledge))
 
     # --- trouble ---------------------------------------------------------------------------------------------
 
@@ -329,7 +333,9 @@ class Session:
             state=ServiceState.ERROR,
             detail=error.message,
         )
-        self._outbox.put(Batch((Record("alerts", alert.id, alert, "", now), Publish(alert))))
+        self._outbox.put(
+            Batch(records=(Record("alerts", alert.id, alert, "", now),), events=(alert,))
+        )
         if given.receipt is not None:
             self._in_background(_awaited(given.receipt.give_up(error.message)))
 
@@ -371,21 +377,19 @@ class Session:
             else:
                 state, detail = ServiceState.OK, ""
             beats = [
-                Publish(
-                    ServiceReported(
-                        id=f"beat:{name}:{now}",
-                        ts_event=now,
-                        ts_init=now,
-                        service=name,
-                        state=state,
-                        detail=detail,
-                    )
+                ServiceReported(
+                    id=f"beat:{name}:{now}",
+                    ts_event=now,
+                    ts_init=now,
+                    service=name,
+                    state=state,
+                    detail=detail,
                 )
                 for name in self._names
             ]
             # Told again, for workers and pages that were not there when it began.
-            halts = [Publish(self._standing[source]) for source in self._halts]
-            self._outbox.put(Batch([*beats, *halts]))
+            halts = [self._standing[source] for source in self._halts]
+            self._outbox.put(Batch(events=[*beats, *halts]))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _finish(self) -> None:

@@ -40,8 +40,8 @@ from chimera.events import (
 )
 from chimera.events.base import Command, Event
 from chimera.events.orders import OrderReport
-from chimera.runtime.contract import START, Ask, Effect, Publish, Record, Service, Wake
-from chimera.runtime.dispatch import Dispatcher
+from chimera.runtime.contract import START, Effect, Publish, Service, Wake
+from chimera.runtime.dispatch import Consequences, Dispatcher
 from chimera.runtime.faults import CrashMoment, FaultRates, Faults
 from chimera.runtime.timers import Timers
 from chimera.store.interface import Store, Write
@@ -195,30 +195,23 @@ class SimulatedRuntime:
             self._after_event(began, now)
 
     def _handle(self, event: Event, now: Millis) -> None:
-        effects = self._dispatcher.cascade(event, now)
+        follows = self._dispatcher.cascade(event, now)
         moment = None if self._faults.healthy else self._faults.crash()
         if moment is not None:
-            self._crash(moment, event, effects)
+            self._crash(moment, event, follows)
             return
-        records: list[Record] = []
-        asks: list[Ask] = []
-        for effect in effects:
-            if type(effect) is Record:
-                records.append(effect)
-            elif type(effect) is Ask:
-                asks.append(effect)
-            elif type(effect) is Wake:
-                self._timers.set(effect)
-        self._write(records)
-        for ask in asks:
-            self._ask(ask.command)
+        if follows.records:
+            self._write(follows.records)
+        for wake in follows.wakes:
+            self._timers.set(wake)
+        for command in follows.commands:
+            self._ask(command)
 
     def _write(self, writes: Sequence[Write]) -> None:
-        if writes:
-            self.store.write(writes)
-            self._undigested += writes
+        self.store.write(writes)
+        self._undigested += writes
 
-    def _crash(self, moment: CrashMoment, event: Event, effects: Sequence[Effect]) -> None:
+    def _crash(self, moment: CrashMoment, event: Event, follows: Consequences) -> None:
         """End the process while it handles `event`, and begin the next life.
 
         Timers are gone, and so is what was not carried out; requests on their way arrive all the same.
@@ -227,11 +220,10 @@ class SimulatedRuntime:
         """
         self.crashes += 1
         if moment is not CrashMoment.BEFORE_RECORDS:
-            self._write([effect for effect in effects if type(effect) is Record])
+            self._write(follows.records)
         if moment is CrashMoment.AFTER_ASKS:
-            for effect in effects:
-                if type(effect) is Ask:
-                    self._ask(effect.command)
+            for command in follows.commands:
+                self._ask(command)
         unacknowledged = [e for e in (event, *self._due) if isinstance(e, _PRIVATE)]
         self._due.clear()
         delivered_again = self._faults.even()

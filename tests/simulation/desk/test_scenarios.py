@@ -200,12 +200,11 @@ def test_crash_at_the_entry_never_sends_it_twice(
     armed = [True]
 
     def crash_at_first_submit(event, now):  # type: ignore[no-untyped-def]
-        effects = cascade(event, now)
-        asked = [type(getattr(effect, "command", None)) for effect in effects]
-        if armed and after in asked:
+        follows = cascade(event, now)
+        if armed and after in map(type, follows.commands):
             armed.clear()
             faults.crash_next = moment
-        return effects
+        return follows
 
     monkeypatch.setattr(run.desk.runtime._dispatcher, "cascade", crash_at_first_submit)
     finish(run, bars)

@@ -9,7 +9,7 @@ from chimera.events import ServiceReported, TimerFired, TradingHalted, TradingRe
 from chimera.events.base import Event
 from chimera.events.health import ServiceState
 from chimera.runtime.contract import Effect, Publish, Wake
-from chimera.runtime.dispatch import Dispatcher, ServiceFailed
+from chimera.runtime.dispatch import Consequences, Dispatcher, ServiceFailed
 
 
 def halted(name: str) -> TradingHalted:
@@ -48,7 +48,7 @@ def test_cascade_runs_breadth_first_in_the_order_of_the_services() -> None:
     log: list[str] = []
     dispatcher = Dispatcher([Echo("a", log), Echo("b", log)])
 
-    effects = dispatcher.cascade(halted("h"), 5)
+    follows = dispatcher.cascade(halted("h"), 5)
 
     assert log == [
         "a:TradingHalted:h",
@@ -58,7 +58,8 @@ def test_cascade_runs_breadth_first_in_the_order_of_the_services() -> None:
         "a:TradingResumed:b",
         "b:TradingResumed:b",
     ]
-    assert [type(effect) for effect in effects] == [Wake, Publish, Wake, Publish]
+    assert follows.wakes == [Wake("a", "t", 6), Wake("b", "t", 6)]
+    assert follows.told == [resumed("a"), resumed("b")]
 
 
 def test_cascade_timer_goes_to_its_service_alone() -> None:
@@ -77,7 +78,7 @@ def test_cascade_timer_goes_to_its_service_alone() -> None:
 def test_cascade_event_nobody_consumes_has_no_effect() -> None:
     report = ServiceReported(id="r", ts_event=1, ts_init=1, service="a", state=ServiceState.OK)
 
-    assert Dispatcher([Echo("a", [])]).cascade(report, 1) == []
+    assert Dispatcher([Echo("a", [])]).cascade(report, 1) == Consequences([], [], [], [])
 
 
 def test_cascade_core_raising_gives_no_effects_at_all() -> None:

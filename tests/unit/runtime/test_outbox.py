@@ -8,7 +8,7 @@ import pytest
 from chimera.bus import MemoryBroker, MemoryBus
 from chimera.events import TradingHalted, decode
 from chimera.events.base import Command
-from chimera.runtime.contract import Publish, Record
+from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch, Outbox
 from chimera.store.interface import Write
 from chimera.store.memory import MemoryStore
@@ -74,8 +74,8 @@ def test_what_need_not_be_durable_is_written_at_once_where_that_works(quick: boo
     published = asyncio.run(
         carried_out(
             store,
-            Batch((kept("a", durable=False), Publish(HALT))),
-            Batch((kept("b", durable=False), kept("c", durable=True), Publish(HALT))),
+            Batch(records=[kept("a", durable=False)], events=[HALT]),
+            Batch(records=[kept("b", durable=False), kept("c", durable=True)], events=[HALT]),
         )
     )
     assert store.ways == [
