@@ -19,7 +19,7 @@ from chimera.instruments import Market
 from chimera.store.memory import MemoryStore
 
 TARGET = at_least(40_000)
-ROUNDS = 5
+ROUNDS = 8
 
 
 def run(quick: bool) -> Outcome:

@@ -31,7 +31,7 @@ Factors: TypeAlias = dict[FactorSpec, Factor]
 class Lane:
     """Retains recent bars; holds factors while a generation trades its symbol."""
 
-    __slots__ = ("_bars", "_capacity", "_factors", "_last_close", "_names", "_parked", "_updates")
+    __slots__ = ("_bars", "_capacity", "_factors", "_last_close", "_parked", "_updates")
 
     def __init__(self) -> None:
         self._capacity = RETAINED_BARS_MIN
@@ -39,8 +39,7 @@ class Lane:
         self._last_close: Millis = 0
         self._factors: Factors = {}
         self._parked: Factors = {}
-        self._names: tuple[str, ...] = ()
-        self._updates: tuple[Callable[[MarketInputs], float | None], ...] = ()
+        self._updates: tuple[tuple[str, Callable[[MarketInputs], float | None]], ...] = ()
 
     @property
     def bars(self) -> tuple[BarClosed, ...]:
@@ -64,8 +63,7 @@ class Lane:
             self._parked = {}
         self._last_close = bar.ts_event
         self._bars.append(bar)
-        values = [update(inputs) for update in self._updates]
-        return dict(zip(self._names, values, strict=True))
+        return {name: update(inputs) for name, update in self._updates}
 
     def merged(self, history: Iterable[BarClosed]) -> Sequence[BarClosed] | None:
         """Return the retained bars together with those of `history`, None if that adds nothing."""
@@ -105,8 +103,7 @@ class Lane:
 
     def _use(self, factors: Factors) -> None:
         self._factors = factors
-        self._names = tuple(spec.name for spec in factors)
-        self._updates = tuple(factor.update for factor in factors.values())
+        self._updates = tuple((spec.name, factor.update) for spec, factor in factors.items())
 
     def _warmed(self, specs: Iterable[FactorSpec]) -> Factors:
         run = self._consecutive()

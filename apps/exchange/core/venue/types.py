@@ -5,7 +5,6 @@ what leaves in an event (`outbound.py`) is a snapshot.
 """
 
 import copy
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -189,8 +188,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ts: Millis
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Order:
+class Order(msgspec.Struct, kw_only=True, eq=False):
     """One plain order. `quantity` of a spot market order by quote is what it bought in the end."""
 
     order_id: int
@@ -226,7 +224,7 @@ class Order:
     modify_count: int = 0
     algo_id: int | None = None
     is_liquidation: bool = False
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[Fill] = []  # each order gets its own
 
     @property
     def remaining(self) -> Decimal:
@@ -243,8 +241,7 @@ class Order:
         return still
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AlgoOrder:
+class AlgoOrder(msgspec.Struct, kw_only=True, eq=False):
     """One conditional futures order: its own id space, its own life; the child does the trading."""
 
     algo_id: int
@@ -282,8 +279,7 @@ class ListStatus(StrEnum):
     ALL_DONE = "ALL_DONE"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class OrderList:
+class OrderList(msgspec.Struct, kw_only=True, eq=False):
     """A spot OCO: two orders of which at most one trades."""
 
     order_list_id: int
