@@ -48,7 +48,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     if answer is None:
         log.error("unexpected error in a view", exc_info=error)
         return Response(_fault().as_json(correlation_id()), status=500)
-    answer.data = _translated(error, answer).as_json(correlation_id())
+    translated = _translated(error, answer, context["request"])
+    answer.data = translated.as_json(correlation_id())
+    if isinstance(translated, RateLimited):
+        answer.status_code = translated.http_status
     return answer
 
 
@@ -98,12 +101,14 @@ def _fault() -> ChimeraError:
     return ChimeraError("something went wrong here; the log has it under the correlation id")
 
 
-def _translated(error: Exception, answer: Response) -> ChimeraError:
+def _translated(error: Exception, answer: Response, request: Request) -> ChimeraError:
     if isinstance(error, exceptions.ValidationError):
         return InvalidInput("the request body is not acceptable", fields=error.detail)
     detail = str(getattr(error, "detail", error)) or "there is nothing here"
     if isinstance(error, exceptions.Throttled):
         return RateLimited(detail, retry_after_ms=int((getattr(error, "wait", None) or 0) * 1_000))
+    if getattr(request, "axes_locked_out", False):
+        return RateLimited("too many wrong passwords; wait and try again", code="locked_out")
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return Forbidden(detail, code="not_authenticated")
     kind = {403: Forbidden, 404: NotFound}.get(answer.status_code, InvalidInput)

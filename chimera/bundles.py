@@ -15,7 +15,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Text = Annotated[str, msgspec.Meta(max_length=16_384)]
 Symbol = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{2,20}(-PERP)?$")]
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1_000_000_000)]
 
 
 class FactorKind(StrEnum):
@@ -80,7 +80,7 @@ class RiskLimits(_Part, frozen=True, kw_only=True):
     max_stop_distance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.02
     max_daily_loss_usdt: Positive = 40.0
     max_orders_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1_200)] = 30
-    max_signal_age_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    max_signal_age_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 2_000
 
 
 class Execution(_Part, frozen=True, kw_only=True):

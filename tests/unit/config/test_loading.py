@@ -36,6 +36,8 @@ def test_demo_bundle_loads():
         ("leverage: 10", "leverage: 2.5", BundleRule.SCHEMA, "risk.leverage"),
         ("leverage: 10", "leverage: '10'", BundleRule.SCHEMA, "risk.leverage"),
         ("leverage: 10", "margin_usdt: 0", BundleRule.SCHEMA, "risk.margin_usdt"),
+        ("leverage: 10", "margin_usdt: 1e10", BundleRule.SCHEMA, "risk.margin_usdt"),
+        ("leverage: 10", "max_signal_age_ms: 600001", BundleRule.SCHEMA, "risk.max_signal_age_ms"),
         ("leverage: 10", "margin_usdt: .nan", BundleRule.NUMBER, "risk.margin_usdt"),
         ("leverage: 10", "margin_usdt: -.inf", BundleRule.NUMBER, "risk.margin_usdt"),
         ("leverage: 10", "margin_usdt: 1e999", BundleRule.NUMBER, "risk.margin_usdt"),

@@ -1,0 +1,78 @@
+"""Wrong passwords: after some, even the right one is refused for a while, at either door."""
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+RIGHT = "a right password"
+
+
+@pytest.fixture(autouse=True)
+def viewer(db: None, settings: Any) -> User:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # the tests try often
+    user = User.objects.create_user("viewer", password=RIGHT, is_staff=True)
+    user.groups.add(Group.objects.get(name="viewer"))
+    return user
+
+
+def by_page(client: Client, password: str, name: str = "viewer") -> Any:
+    return client.post("/admin/login/", {"username": name, "password": password})
+
+
+def by_rest(client: Client, password: str, name: str = "viewer") -> Any:
+    login = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return client.get("/api/v1/schema", HTTP_AUTHORIZATION=f"Basic {login}")
+
+
+def lock_out(client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        by_rest(client, "wrong")
+
+
+def test_the_page_says_so_and_for_how_long(client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+        assert by_page(client, "wrong").status_code == 200
+    assert by_page(client, "wrong").status_code == 429
+    answer = by_page(client, RIGHT)
+    assert answer.status_code == 429
+    assert b"Try again in 15 minutes." in answer.content
+
+
+def test_rest_answers_in_the_one_error_format(client: Client) -> None:
+    lock_out(client)
+    answer = by_rest(client, RIGHT)
+    assert answer.status_code == 429
+    assert answer.json()["error"]["code"] == "locked_out"
+    assert by_page(client, RIGHT).status_code == 429  # one count for both doors
+
+
+def test_others_are_not_locked_out_with_them(client: Client, viewer: User) -> None:
+    User.objects.create_user("other", password=RIGHT)
+    lock_out(client)
+    assert by_rest(client, RIGHT, name="other").status_code == 200
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert by_rest(elsewhere, RIGHT).status_code == 200
+
+
+def test_it_ends_by_itself(client: Client) -> None:
+    lock_out(client)
+    for attempt in AccessAttempt.objects.all():
+        attempt.attempt_time -= settings.AXES_COOLOFF_TIME + timedelta(seconds=1)
+        attempt.save()
+    assert by_rest(client, RIGHT).status_code == 200
+
+
+def test_signing_in_forgives_what_came_before(client: Client) -> None:
+    for _ in range(3):
+        for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+            by_page(client, "wrong")
+        assert by_page(client, RIGHT).status_code == 302
+        client.logout()
