@@ -6,6 +6,7 @@ and what follows here leave nothing out. A page that loses the socket comes back
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,11 +28,14 @@ from chimera.bus import Bus, Message, Tail, open_bus
 from chimera.errors import Transient
 from chimera.events import decode
 
-NOT_ALLOWED, BAD_SYMBOL, NO_SUCH_PATH, BUS_LOST = 4403, 4400, 4404, 4503
+NOT_ALLOWED, BAD_SYMBOL, NO_SUCH_PATH, TOO_MANY, BUS_LOST = 4403, 4400, 4404, 4429, 4503
+PAGES_PER_PERSON = 12  # open at once in this process; each has a connection to Redis of its own
 PAUSE_S = 0.1  # between two sends, so that a busy market does not drown a page
 RIGHTS_CHECKED_EVERY_S = 30.0
 
 log = structlog.get_logger(__name__)
+
+_open_pages: Counter[int] = Counter()  # by user
 
 
 class OverviewConsumer(AsyncWebsocketConsumer):
@@ -49,11 +53,15 @@ class OverviewConsumer(AsyncWebsocketConsumer):
             await self.close(NOT_ALLOWED)
         elif self._symbol and not re.fullmatch(SYMBOL_PATTERN, self._symbol):
             await self.close(BAD_SYMBOL)
+        elif _open_pages[self.scope["user"].pk] >= PAGES_PER_PERSON:
+            await self.close(TOO_MANY)
         else:
+            _open_pages[self.scope["user"].pk] += 1
             self._task = asyncio.create_task(self._watch())
 
     async def disconnect(self, code: int) -> None:
         if self._task is not None:
+            _open_pages[self.scope["user"].pk] -= 1
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

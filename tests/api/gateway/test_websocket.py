@@ -16,6 +16,8 @@ from apps.gateway.consumers import (
     BUS_LOST,
     NO_SUCH_PATH,
     NOT_ALLOWED,
+    PAGES_PER_PERSON,
+    TOO_MANY,
     OverviewConsumer,
 )
 from apps.gateway.routing import websocket_urlpatterns
@@ -57,6 +59,11 @@ async def connected(user, symbol: str = SYMBOL) -> ApplicationCommunicator:
     return communicator
 
 
+async def closed(communicator: ApplicationCommunicator) -> None:
+    await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+    await communicator.wait(5)
+
+
 async def received(communicator: ApplicationCommunicator) -> dict:
     output = await communicator.receive_output(timeout=5)
     return json.loads(output["text"]) if output["type"] == "websocket.send" else output
@@ -85,6 +92,19 @@ async def test_person_without_role_is_turned_away(redis, db):
     user = await sync_to_async(User.objects.create)(username="roleless")
     communicator = await connected(user)
     assert (await received(communicator))["code"] == NOT_ALLOWED
+
+
+async def test_one_person_may_open_so_many_pages_and_a_closed_one_counts_no_more(redis, person):
+    pages = [await connected(person) for _ in range(PAGES_PER_PERSON)]
+    for page in pages:
+        assert (await received(page))["type"] == "ready"
+    assert (await received(await connected(person)))["code"] == TOO_MANY
+
+    await closed(pages.pop())
+    pages.append(await connected(person))
+    assert (await received(pages[-1]))["type"] == "ready"
+    for page in pages:
+        await closed(page)
 
 
 @pytest.mark.parametrize("symbol", ["x;y", "%3Cscript%3E", f"{SYMBOL}%0a"])
