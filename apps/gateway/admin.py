@@ -1,4 +1,7 @@
-"""Users and groups in Unfold's look. Who is no superuser can neither make nor touch one."""
+"""Users and groups in Unfold's look.
+
+Who is no superuser can neither make nor touch one, nor change their own roles.
+"""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -20,7 +23,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         fields = tuple(super().get_readonly_fields(request, obj))
-        return fields if _is_superuser(request) else (*fields, "is_superuser", "user_permissions")
+        if _is_superuser(request):
+            return fields
+        own = ("groups", "is_staff") if obj is not None and obj.pk == request.user.pk else ()
+        return (*fields, "is_superuser", "user_permissions", *own)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not _is_superuser(request):
