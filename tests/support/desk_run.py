@@ -12,6 +12,7 @@ from chimera.demo import ROOT, Demo
 from tests.support.venue_account import VenueAccount
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+BUNDLE = ROOT / "bundles" / "demo.yaml"
 POLL_S = 0.25  # the venue counts our weight together with the worker's
 
 
@@ -52,7 +53,9 @@ class DeskRun:
 
 
 @contextmanager
-def desk_run(data_dir: Path, directory: Path, *, speed: float) -> Iterator[DeskRun]:
+def desk_run(
+    data_dir: Path, directory: Path, *, speed: float, bundle: Path = BUNDLE
+) -> Iterator[DeskRun]:
     """Yield a prepared run: Redis, venue and database are there, and no worker yet."""
     files = [
         str(path)
@@ -63,7 +66,7 @@ def desk_run(data_dir: Path, directory: Path, *, speed: float) -> Iterator[DeskR
         state_dir=directory / "demo",
         port=0,
         venue_options=["--data", *files, "--speed", str(speed), "--seed", "7"],
-        bundle=ROOT / "bundles" / "demo.yaml",
+        bundle=bundle,
         console=Console(quiet=True),
     )
     try:

@@ -1,4 +1,8 @@
-"""`manage.py run SERVICE…`: one worker process for the live services named, in memory between them."""
+"""`manage.py run SERVICE…`: one worker process for the live services named, in memory between them.
+
+It works on the market of the active bundle. Factors, rules and limits of another bundle are taken over
+while it runs; for other symbols or another interval it ends what it does and begins again from the record.
+"""
 
 import asyncio
 import os
@@ -11,8 +15,10 @@ import structlog
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
+from chimera.bundles import Bundle
 from chimera.bus import open_bus
 from chimera.clock import INTERVALS, Clock, ScaledClock
 from chimera.errors import ChimeraError, Unavailable
@@ -20,14 +26,16 @@ from chimera.events import BundleActivated
 from chimera.locks import open_leases
 from chimera.runtime.contract import ExchangePort
 from chimera.runtime.live import LiveRuntime
+from chimera.runtime.restore import living_orders
 from chimera.runtime.topology import LIVE_SERVICES, streams_to_read
 from chimera.runtime.worker import WorkerContext, build_services, check_services
-from chimera.store import open_store
+from chimera.store import Store, open_store
 
 log = structlog.get_logger(__name__)
 
 WAIT_S = 0.5
 CLOCK_CHECK_S = 3.0
+MARKET_CHECK_S = 1.0
 
 
 class Command(BaseCommand):
@@ -53,14 +61,27 @@ async def _run(names: tuple[str, ...]) -> None:
 
     store = open_store(settings.STORE_URL)
     await asyncio.to_thread(store.ensure)
-    active = await _active_bundle(stopping)
-    clock = await _venue_clock(stopping)
-    if active is None or clock is None:
-        return
+    while not stopping.is_set():
+        active = await _active_bundle(stopping)
+        clock = await _venue_clock(stopping)
+        if active is not None and clock is not None:
+            await _work(names, store, active, clock, stopping)
+
+
+async def _work(
+    names: tuple[str, ...],
+    store: Store,
+    active: BundleActivated,
+    clock: Clock,
+    stopping: asyncio.Event,
+) -> None:
+    """Work until `stopping` is set, or until the active bundle is one of another market."""
     bundle = active.bundle
+    living = await asyncio.to_thread(living_orders, store)
+    symbols = tuple(sorted({*bundle.symbols, *(order.symbol for order in living)}))
     context = WorkerContext(
         store=store,
-        symbols=bundle.symbols,
+        symbols=symbols,
         interval_ms=INTERVALS[bundle.interval],
         speed=getattr(clock, "speed", 1.0),
     )
@@ -74,7 +95,7 @@ async def _run(names: tuple[str, ...]) -> None:
             url=settings.EXCHANGE_URL,
             key=settings.EXCHANGE_KEY,
             secret=settings.EXCHANGE_SECRET,
-            symbols=bundle.symbols,
+            symbols=symbols,
             interval=bundle.interval,
             clock=clock,
         )
@@ -87,20 +108,48 @@ async def _run(names: tuple[str, ...]) -> None:
         clock=clock,
         leases=leases,
         exchange=port,
-        streams=streams_to_read(names, bundle.symbols),
+        streams=streams_to_read(names, symbols),
         first=(active,),
     )
     log.info("worker starts", services=names, bundle=bundle.name, generation=active.generation)
-    following = asyncio.create_task(_follow_venue_clock(clock))
+    ending = asyncio.Event()
+    following = [
+        asyncio.create_task(_follow_venue_clock(clock)),
+        asyncio.create_task(_end_with_market(bundle, ending, stopping)),
+    ]
     try:
-        await runtime.run(stopping)
+        await runtime.run(ending)
     finally:
-        following.cancel()
+        for task in following:
+            task.cancel()
         if exchange is not None:
             await exchange.close()
         await leases.close()
         await bus.close()
     log.info("worker stopped", services=names)
+
+
+async def _end_with_market(bundle: Bundle, ending: asyncio.Event, stopping: asyncio.Event) -> None:
+    """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars."""
+    activation_active = import_string("apps.config.selectors.activation_active")
+    try:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), timeout=MARKET_CHECK_S)
+            try:
+                active: BundleActivated | None = await asyncio.to_thread(activation_active)
+            except (DatabaseError, ChimeraError) as error:
+                log.warning("the active bundle cannot be read", reason=str(error))
+                continue
+            if active is not None and not _same_market(active.bundle, bundle):
+                log.info("another market: beginning again", bundle=active.bundle.name)
+                return
+    finally:
+        ending.set()
+
+
+def _same_market(one: Bundle, other: Bundle) -> bool:
+    return set(one.symbols) == set(other.symbols) and one.interval == other.interval
 
 
 async def _active_bundle(stopping: asyncio.Event) -> BundleActivated | None:
