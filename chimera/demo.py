@@ -112,7 +112,14 @@ class Demo:
         schedule = str(self.state_dir / "celerybeat-schedule")
         self._spawn("celery", *celery, "worker", "--pool", "solo", "--loglevel", "INFO")
         self._spawn("beat", *celery, "beat", "--schedule", schedule)
-        web = ("uvicorn", "chimera.asgi:application", "--port", str(self.port), "--no-access-log")
+        web = (
+            "uvicorn",
+            "chimera.asgi:application",
+            "--port",
+            str(self.port),
+            "--no-access-log",
+            "--no-proxy-headers",
+        )
         self._spawn("web", sys.executable, "-m", *web)
 
     def watch(self, stopping: threading.Event) -> str | None:

@@ -10,6 +10,14 @@ from django.utils.translation import ngettext
 
 from chimera.errors import RateLimited
 
+NAME_MAX = 150  # no account's name is longer
+
+
+def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
+    """Return the name tried, short enough to be kept."""
+    name = (credentials or request.POST).get("username")
+    return None if name is None else str(name)[:NAME_MAX]
+
 
 def locked_out(
     request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None

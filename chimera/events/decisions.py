@@ -71,7 +71,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, gc=False, tag="decision.mad
     reason: HoldReason | None = None
     stop_distance: float | None = None
     position: PositionView
-    values: dict[str, Value]
+    values: dict[str, Value] = {}
     guards: tuple[GuardTrace, ...] = ()
     rules: tuple[RuleTrace, ...] = ()
 

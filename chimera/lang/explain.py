@@ -50,7 +50,7 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
         """Yield each clause with its outcome and, of the `values` that went in, those it read."""
         for clause, outcome in zip(self.clauses, self.outcomes, strict=True):
             known = set(clause.names) - set(self.unknown)
-            read = {name: values[name] if name in known else None for name in clause.names}
+            read = {name: values.get(name) if name in known else None for name in clause.names}
             yield clause, outcome, read
 
 

@@ -3,8 +3,12 @@
 import asyncio
 from contextlib import suppress
 
+import structlog
+
 from chimera.bus import Message, Subscription
-from chimera.errors import Unavailable
+from chimera.errors import Transient
+
+log = structlog.get_logger(__name__)
 
 DELAY_S = 0.02  # out of the way of what the message led to; a crash within it delivers it again
 
@@ -16,24 +20,27 @@ class Acknowledger:
         self._subscription = subscription
         self._waiting: list[Message] = []
         self._trip: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     def add(self, message: Message) -> None:
         """See to it that `message` is acknowledged, or is delivered again and recognised."""
         self._waiting.append(message)
-        if self._trip is None:
-            self._trip = asyncio.create_task(self._send_later())
+        if self._trip is None or self._trip.done():
+            self._trip = asyncio.create_task(self._send())
 
     async def flush(self) -> None:
         """Acknowledge what waits now: the session ends."""
+        self._hurry.set()
         if self._trip is not None:
-            self._trip.cancel()
-            await self._send()
-
-    async def _send_later(self) -> None:
-        await asyncio.sleep(DELAY_S)
-        await self._send()
+            await self._trip
 
     async def _send(self) -> None:
-        messages, self._waiting, self._trip = self._waiting, [], None
-        with suppress(Unavailable):
-            await self._subscription.ack(messages)
+        """Wait a little, then acknowledge until nothing is left; what fails is delivered again."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), DELAY_S)
+        while self._waiting:
+            messages, self._waiting = self._waiting, []
+            try:
+                await self._subscription.ack(messages)
+            except Transient as error:
+                log.warning("not acknowledged, so delivered again", reason=error.message)

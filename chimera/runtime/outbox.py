@@ -63,8 +63,8 @@ class Outbox:
         self._to_publish: deque[tuple[Sequence[Event], Done | None]] = deque()
         self._record_wanted = asyncio.Event()
         self._publish_wanted = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._put = 0  # how many batches there ever were
+        self._left = asyncio.Event()  # set when some have been recorded
         # Django refuses its database inside a running loop, and one writer needs no locks.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -72,7 +72,7 @@ class Outbox:
         if not (batch.records or batch.commands or batch.events or batch.done):
             return
         self._to_record.append(batch)
-        self._idle.clear()
+        self._put += 1
         self._record_wanted.set()
 
     async def in_store_thread(self, call: Callable[[], Result]) -> Result:
@@ -81,7 +81,10 @@ class Outbox:
 
     async def flushed(self) -> None:
         """Wait until everything put so far has been recorded and its asks have left."""
-        await self._idle.wait()
+        seen = self._put
+        while self._put - len(self._to_record) < seen:
+            self._left.clear()
+            await self._left.wait()
 
     async def record_forever(self) -> None:
         while True:
@@ -89,7 +92,6 @@ class Outbox:
             self._record_wanted.clear()
             while self._to_record:
                 await self._record(list(islice(self._to_record, BATCH_MAX)))
-            self._idle.set()
 
     async def publish_forever(self) -> None:
         while True:
@@ -124,6 +126,7 @@ class Outbox:
             if batch.events or batch.done is not None:
                 self._to_publish.append((batch.events, batch.done))
         self._publish_wanted.set()
+        self._left.set()
 
     def _written_at_once(self, writes: Sequence[Write]) -> bool:
         """Write what need not be durable right here, if the store can without waiting."""

@@ -17,7 +17,7 @@ import structlog
 
 from chimera.bus import Bus, ConsumeOptions, GapKind, Message, StartFrom, Subscription
 from chimera.clock import Clock
-from chimera.errors import InvariantBroken, Unavailable
+from chimera.errors import InvariantBroken, Transient, Unavailable
 from chimera.events import decode
 from chimera.events.base import Command, Event
 from chimera.events.health import (
@@ -394,7 +394,7 @@ class Session:
 
     async def _finish(self) -> None:
         """Let answers come in and effects go out, within a bound; the record tells the next life."""
-        with suppress(TimeoutError, Unavailable):
+        with suppress(TimeoutError, Transient):
             async with asyncio.timeout(FINISH_S):
                 if self._background and self._lease.held:
                     await asyncio.gather(*self._background, return_exceptions=True)

@@ -23,6 +23,7 @@ class AtOnce:
         self._write_sql = write_sql
         self._link_sql = link_sql
         self._connection: sqlite3.Connection | None = None
+        self._has_log = True
         self._taken = 0
 
     def write(self, batch: Sequence[Write]) -> bool:
@@ -36,6 +37,9 @@ class AtOnce:
         except sqlite3.Error:
             self.close()
             return False
+        except BaseException:
+            self.close()  # whatever it is, the file is not left locked
+            raise
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -47,14 +51,18 @@ class AtOnce:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._open()
+        if not self._has_log:
+            return False
         edges = [
             (parent, f"{write.collection}/{write.key}")
             for write in batch
             for parent in write.parents
         ]
+        rows = [write_row(write) for write in batch]
         connection.execute("BEGIN IMMEDIATE")
-        rows = connection.executemany(self._write_sql, map(write_row, batch)).rowcount
-        if rows != len(batch):  # something is there already: the ordinary way settles it
+        if connection.executemany(self._write_sql, rows).rowcount != len(
+            batch
+        ):  # something is there already: the ordinary way settles it
             connection.execute("ROLLBACK")
             return False
         if edges:
@@ -66,6 +74,8 @@ class AtOnce:
         connection = sqlite3.connect(
             self._path, timeout=0, isolation_level=None, check_same_thread=False
         )
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        self._has_log = mode == "wal"  # without one every commit waits for the disk
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         return connection

@@ -62,6 +62,13 @@ def test_others_are_not_locked_out_with_them(client: Client, viewer: User) -> No
     assert by_rest(elsewhere, RIGHT).status_code == 200
 
 
+def test_a_name_of_any_length_is_counted(client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        by_rest(client, "wrong", name="x" * 4_000)
+    assert by_rest(client, "wrong", name="x" * 4_000).status_code == 429
+    assert AccessAttempt.objects.get().username == "x" * 150
+
+
 def test_it_ends_by_itself(client: Client) -> None:
     lock_out(client)
     for attempt in AccessAttempt.objects.all():

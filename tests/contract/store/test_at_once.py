@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 
 from chimera.errors import InvalidInput
+from chimera.events import TradingHalted
+from chimera.store import Write
 from chimera.store.at_once import DECLINED_EVERY, AtOnce
 from chimera.store.embedded import LINK, WRITE
 from tests.support.documents import write
@@ -80,6 +82,23 @@ def test_what_is_there_already_leaves_the_whole_batch_out(
 def test_a_file_without_tables_is_left_to_the_ordinary_way(tmp_path: Path) -> None:
     quick = AtOnce(str(tmp_path / "empty.sqlite3"), write_sql=WRITE, link_sql=LINK)
     assert not quick.write([write("signals", "s")])
+
+
+def test_a_document_that_cannot_be_encoded_leaves_the_file_unlocked(
+    at_once: AtOnce, file: sqlite3.Connection
+) -> None:
+    halt = TradingHalted(id="h", ts_event=1, ts_init=1, source="x", reason="\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        at_once.write([Write("alerts", "h", halt, "", 1)])
+    file.execute("BEGIN IMMEDIATE")
+    file.execute("ROLLBACK")
+
+
+def test_a_file_without_a_log_is_left_to_the_ordinary_way(
+    at_once: AtOnce, file: sqlite3.Connection
+) -> None:
+    file.execute("PRAGMA journal_mode=DELETE")
+    assert not at_once.write([write("signals", "s")])
 
 
 def test_now_and_then_a_batch_is_left_to_an_ordinary_commit(

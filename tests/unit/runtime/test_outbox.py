@@ -1,6 +1,8 @@
 """Which way records take to the store, and that nothing overtakes them."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -66,6 +68,37 @@ async def carried_out(store: TwoWays, *batches: Batch) -> list[str]:
         outbox.close()
         await tail.close()
     return seen
+
+
+def test_flushed_waits_for_what_was_put_before_and_not_for_what_comes_after() -> None:
+    class Slow(MemoryStore):
+        def write(self, batch: Sequence[Write]) -> int:
+            time.sleep(0.01)
+            return super().write(batch)
+
+    async def keep_putting(outbox: Outbox) -> None:
+        for number in itertools.count():
+            outbox.put(Batch(records=[kept(f"k{number}", durable=True)]))
+            await asyncio.sleep(0.004)
+
+    async def flush_meanwhile() -> None:
+        bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
+        outbox = Outbox(store=Slow(), bus=bus, execute=print, trouble=print)
+        tasks = [
+            asyncio.create_task(outbox.record_forever()),
+            asyncio.create_task(keep_putting(outbox)),
+        ]
+        try:
+            for _ in range(5):
+                await asyncio.wait_for(outbox.flushed(), timeout=5)
+                await asyncio.sleep(0.02)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            outbox.close()
+
+    asyncio.run(flush_meanwhile())
 
 
 @pytest.mark.parametrize("quick", [True, False])
