@@ -73,12 +73,12 @@ async def test_lease_not_renewed_goes_to_another(open_as: OpenLeases) -> None:
 
 
 async def test_renewed_lease_outlives_its_first_end(open_as: OpenLeases) -> None:
-    lease = await open_as("a").acquire(RESOURCE, ttl_ms=200)
+    lease = await open_as("a").acquire(RESOURCE, ttl_ms=2_000)
     assert lease is not None
     lease.ttl_ms = 60_000
 
     await lease.renew()
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(2.1)
 
     lease.require_held()
     assert await open_as("b").acquire(RESOURCE) is None
@@ -106,7 +106,7 @@ async def test_keep_holds_the_lease_until_cancelled(open_as: OpenLeases) -> None
 
 
 async def test_keep_raises_once_the_lease_is_taken_away(open_as: OpenLeases) -> None:
-    lease = await open_as("a").acquire(RESOURCE, ttl_ms=300)
+    lease = await open_as("a").acquire(RESOURCE, ttl_ms=2_000)
     assert lease is not None
     token = lease.token
     keeping = asyncio.ensure_future(lease.keep())
