@@ -1,6 +1,6 @@
 """Carries effects out for the live runtime, in two stages that overlap.
 
-1. Record: all batches that wait are written in one durable transaction; then their asks leave.
+1. Record: all batches that wait are written in one transaction; then their asks leave.
 2. Publish: what was recorded goes to the streams in one pipeline; then the inputs are acknowledged.
 
 A failing store or bus holds its stage up until it is back; nothing is skipped and nothing overtakes.

@@ -60,9 +60,8 @@ class AtOnce:
         ]
         rows = [write_row(write) for write in batch]
         connection.execute("BEGIN IMMEDIATE")
-        if connection.executemany(self._write_sql, rows).rowcount != len(
-            batch
-        ):  # something is there already: the ordinary way settles it
+        written = connection.executemany(self._write_sql, rows).rowcount
+        if written != len(rows):  # something is there already: the ordinary way settles it
             connection.execute("ROLLBACK")
             return False
         if edges:

@@ -133,9 +133,10 @@ async def _end_with_market(bundle: Bundle, ending: asyncio.Event, stopping: asyn
     """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars."""
     activation_active = import_string("apps.config.selectors.activation_active")
     try:
-        while not stopping.is_set():
+        while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), timeout=MARKET_CHECK_S)
+                return
             try:
                 active: BundleActivated | None = await asyncio.to_thread(activation_active)
             except (DatabaseError, ChimeraError) as error:
