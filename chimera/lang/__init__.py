@@ -6,6 +6,7 @@ Pure: no Django, no I/O, no clock. Users of expressions read `docs/language.md`.
 from chimera.lang.errors import ExpressionInvalid, Rule
 from chimera.lang.explain import Clause, Explanation
 from chimera.lang.program import Program, compile_expression
+from chimera.lang.together import explain_together
 from chimera.lang.types import BOOL, NUMBER, TEXT, Kind, Names, Type, Value, choice
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "Value",
     "choice",
     "compile_expression",
+    "explain_together",
 ]

@@ -293,6 +293,22 @@ class FastCode:
                 return Kind.NUMBER
 
 
+def numbered(names: Iterable[str]) -> dict[str, str]:
+    """Return a Python variable for every name."""
+    return {name: f"n{i}" for i, name in enumerate(names)}
+
+
+def by_name(kinds: Mapping[str, Kind], variables: Mapping[str, str]) -> FastCode:
+    """Return the generator of fast code that reads its values from a mapping called ``values``."""
+
+    def read(name: str) -> ast.expr:
+        return assign(
+            variables[name], ast.Subscript(load("values"), ast.Constant(name), ast.Load())
+        )
+
+    return FastCode(kinds, variables, read)
+
+
 def load(variable: str) -> ast.expr:
     """Return the Python expression of a variable."""
     return ast.Name(variable, ast.Load())

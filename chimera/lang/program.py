@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chimera.lang.check import check
-from chimera.lang.compile import FastCode, TotalCode, build_function, load
+from chimera.lang.compile import FastCode, TotalCode, build_function, by_name, load, numbered
 from chimera.lang.explain import Explanation, Structure
 from chimera.lang.grammar import parse
 from chimera.lang.nodes import Node, names_in
@@ -29,7 +29,7 @@ def function():
         return settled(GIVEN)
 """
 
-_EXPLAIN_BOOLEAN = """
+EXPLAIN_BOOLEAN = """
 def explain(values):
     try:
         if UNSETTLED:
@@ -65,7 +65,7 @@ class Program:
     Attributes
     ----------
     source, ast : the text as given, and its tree
-    names : the names it reads, by first use
+    kinds : the kind of every name it reads, by first use
     result : the type of its result
     evaluate : from a mapping of values to the result, None if unknown; reads no more than needed
     explain : the same, with the outcome of every clause; reads all names
@@ -74,11 +74,16 @@ class Program:
 
     source: str
     ast: Node
-    names: tuple[str, ...]
+    kinds: Mapping[str, Kind]
     result: Type
     evaluate: Callable[[Mapping[str, Value]], Value] = field(repr=False)
     explain: Callable[[Mapping[str, Value]], Explanation] = field(repr=False)
     function: Callable[..., Value] = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names it reads, by first use."""
+        return tuple(self.kinds)
 
 
 def compile_expression(source: str, *, names: Names, result: Type) -> Program:
@@ -102,7 +107,7 @@ def compile_expression(source: str, *, names: Names, result: Type) -> Program:
     return Program(
         source=source,
         ast=tree,
-        names=tuple(kinds),
+        kinds=kinds,
         result=result,
         evaluate=compiler.evaluate(),
         explain=compiler.explain(),
@@ -115,11 +120,11 @@ class _Compiler:
         self._tree = tree
         self._kinds = kinds
         self._result = result
-        self._variables = {name: f"n{i}" for i, name in enumerate(kinds)}
+        self._variables = numbered(kinds)
         self._settlers = tuple((name, SETTLE[kind]) for name, kind in kinds.items())
 
     def evaluate(self) -> Callable[[Mapping[str, Value]], Value]:
-        parts = {"RESULT": self._by_name().result(self._tree)}
+        parts = {"RESULT": by_name(self._kinds, self._variables).result(self._tree)}
         return build_function(_EVALUATE, parts, {"settled": self._evaluate_settled()})
 
     def function(self) -> Callable[..., Value]:
@@ -129,7 +134,7 @@ class _Compiler:
         return build_function(_FUNCTION, parts, namespace, tuple(self._variables.values()))
 
     def explain(self) -> Callable[[Mapping[str, Value]], Explanation]:
-        code = self._by_name()
+        code = by_name(self._kinds, self._variables)
         parts: dict[str, ast.expr] = {"UNSETTLED": code.unsettled()}
         if self._result is not Kind.BOOL:
             parts["RESULT"] = code.result(self._tree)
@@ -138,20 +143,13 @@ class _Compiler:
         structure = Structure(self._tree)
         parts["OUTCOMES"] = ast.Tuple([code.result(n) for n in structure.nodes], ast.Load())
         return build_function(
-            _EXPLAIN_BOOLEAN,
+            EXPLAIN_BOOLEAN,
             parts,
             {
                 "settled": self._explain_settled(structure),
                 "explained": structure.explain,
             },
         )
-
-    def _by_name(self) -> FastCode:
-        def read(name: str) -> ast.expr:
-            value = ast.Subscript(load("values"), ast.Constant(name), ast.Load())
-            return ast.NamedExpr(ast.Name(self._variables[name], ast.Store()), value)
-
-        return FastCode(self._kinds, self._variables, read)
 
     def _values(self) -> ast.expr:
         keys: list[ast.expr | None] = [ast.Constant(name) for name in self._variables]

@@ -1,23 +1,16 @@
 """One decision: a pure function of the policy, the signal and the position. `replay` calls it again.
 
-1. Flat: the guards speak first, and all of them are heard; then the opening rules in their order.
+1. Flat: the guards are asked, all of them; then the opening rules in their order.
 2. In a position: only the closing rules; guards never stand in the way of less risk.
-3. The first rule that is true decides; what is unknown is not true. Everything evaluated is kept.
+3. The first rule that is true decides; what is unknown is not true. Everything asked is kept.
 """
 
 from chimera.bundles import RuleAction
-from chimera.events.decisions import (
-    Action,
-    DecisionMade,
-    GuardTrace,
-    HoldReason,
-    PositionView,
-    RuleTrace,
-)
+from chimera.events.decisions import Action, DecisionMade, HoldReason, PositionView
 from chimera.events.features import FeaturesComputed
 from chimera.lang.types import Value
 
-from .policy import CompiledRule, Policy
+from .policy import Policy, Verdict
 
 _ACTIONS = {
     RuleAction.OPEN_LONG: Action.BUY,
@@ -40,14 +33,8 @@ def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> 
     DecisionMade, whose id and content depend on nothing but the three arguments.
     """
     values = _values(policy, signal, position)
-    if position.qty:
-        guards: tuple[GuardTrace, ...] = ()
-        chosen, traces = _first_true(policy.closing_rules, values)
-    else:
-        guards = _ask_guards(policy, values)
-        chosen, traces = _first_true(policy.opening_rules, values)
-
-    action, reason, stop_distance = _outcome(policy, chosen, guards, values, position)
+    verdict = policy.judge_holding(values) if position.qty else policy.judge_flat(values)
+    action, reason, stop_distance = _outcome(policy, verdict, values, position)
     return DecisionMade(
         id=f"dec:{signal.id[4:]}",
         cause=signal.id,
@@ -58,13 +45,13 @@ def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> 
         generation=policy.generation,
         bundle_hash=policy.bundle_hash,
         action=action,
-        rule=chosen.name if chosen is not None else None,
+        rule=verdict.chosen.name if verdict.chosen is not None else None,
         reason=reason,
         stop_distance=stop_distance,
         position=position,
         values=values,
-        guards=guards,
-        rules=traces,
+        guards=verdict.guards,
+        rules=verdict.rules,
     )
 
 
@@ -90,36 +77,11 @@ def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) ->
     return values
 
 
-def _ask_guards(policy: Policy, values: dict[str, Value]) -> tuple[GuardTrace, ...]:
-    traces = []
-    for guard in policy.guards:
-        explanation = guard.refuse_when.explain(values)
-        refused = explanation.result is not False  # unknown refuses too: in doubt, no new risk
-        traces.append(GuardTrace(name=guard.name, refused=refused, explanation=explanation))
-    return tuple(traces)
-
-
-def _first_true(
-    rules: tuple[CompiledRule, ...], values: dict[str, Value]
-) -> tuple[CompiledRule | None, tuple[RuleTrace, ...]]:
-    """Evaluate `rules` in order up to and including the first true one."""
-    traces = []
-    for rule in rules:
-        explanation = rule.when.explain(values)
-        traces.append(RuleTrace(name=rule.name, do=rule.do, explanation=explanation))
-        if explanation.result is True:
-            return rule, tuple(traces)
-    return None, tuple(traces)
-
-
 def _outcome(
-    policy: Policy,
-    rule: CompiledRule | None,
-    guards: tuple[GuardTrace, ...],
-    values: dict[str, Value],
-    position: PositionView,
+    policy: Policy, verdict: Verdict, values: dict[str, Value], position: PositionView
 ) -> tuple[Action, HoldReason | None, float | None]:
     """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""
+    rule = verdict.chosen
     if rule is None:
         return Action.HOLD, HoldReason.NO_RULE_MATCHED, None
     if position.pending:
@@ -128,7 +90,7 @@ def _outcome(
         return Action.CLOSE, None, None
     if position.halted:
         return Action.HOLD, HoldReason.TRADING_HALTED, None
-    if any(guard.refused for guard in guards):
+    if verdict.refused:
         return Action.HOLD, HoldReason.GUARD_REFUSED, None
     distance = rule.stop_distance.evaluate(values) if rule.stop_distance is not None else None
     if not isinstance(distance, float):

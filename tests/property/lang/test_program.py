@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chimera.lang import BOOL, NUMBER, TEXT, Explanation, compile_expression
+from chimera.lang import BOOL, NUMBER, TEXT, Explanation, compile_expression, explain_together
 from chimera.lang.explain import Structure
 from chimera.lang.grammar import MAX_DEPTH, MAX_NODES, parse
 from chimera.lang.nodes import Name, Node, walk
@@ -69,6 +69,25 @@ def test_explanation_any_values_agrees_with_interpreter(drawn: Any, samples: Any
         )
         encoded = msgspec.json.encode(explanation)
         assert msgspec.json.encode(msgspec.json.decode(encoded, type=Explanation)) == encoded
+
+
+@SETTINGS
+@given(
+    st.lists(nodes(BOOL), max_size=4),
+    st.lists(values | st.fixed_dictionaries(dict(known_values)), min_size=4, max_size=4),
+)
+def test_conditions_explained_together_are_as_each_by_itself(
+    trees: list[Node], samples: Any
+) -> None:
+    programs = [
+        compile_expression(to_source(tree), names=NAMES, result=BOOL)
+        for tree in trees
+        if within_bounds(tree)
+    ]
+    together = explain_together(programs, lambda explanations: explanations)
+    for given_values in samples:
+        found = together(given_values)
+        assert same(found, tuple(program.explain(given_values) for program in programs))
 
 
 @SETTINGS
