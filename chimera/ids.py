@@ -1,6 +1,7 @@
 """Deterministic ids: pure functions of what they name, so that a replay repeats them."""
 
 import hashlib
+from functools import lru_cache
 
 from chimera.clock import Millis
 
@@ -12,6 +13,7 @@ def bar_id(symbol: str, interval: str, close_time: Millis) -> str:
     return f"{symbol}:{interval}:{close_time}"
 
 
+@lru_cache(1_024)  # an order is looked for under its id, and then made under it
 def client_order_id(purpose: str, *parts: str | int) -> str:
     """Derive the id under which the venue will know an order.
 
