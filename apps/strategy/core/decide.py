@@ -3,7 +3,10 @@
 1. Flat: the guards speak first, and all of them are heard; then the opening rules in their order.
 2. In a position: only the closing rules; guards never stand in the way of less risk.
 3. The first rule that is true decides; what is unknown is not true. Everything evaluated is kept.
+4. A bar that is told of when the next has closed already leads to nothing: that one decides.
 """
+
+from typing import TypeAlias
 
 from chimera.bundles import RuleAction
 from chimera.events.decisions import (
@@ -19,11 +22,14 @@ from chimera.lang.types import Value
 
 from .policy import CompiledRule, Policy
 
+Outcome: TypeAlias = tuple[Action, HoldReason | None, float | None]
+
 _ACTIONS = {
     RuleAction.OPEN_LONG: Action.BUY,
     RuleAction.OPEN_SHORT: Action.SELL,
     RuleAction.CLOSE: Action.CLOSE,
 }
+_LEARNED_LATE: Outcome = Action.HOLD, HoldReason.LEARNED_LATE, None
 
 
 def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> DecisionMade:
@@ -47,7 +53,10 @@ def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> 
         guards = _ask_guards(policy, values)
         chosen, traces = _first_true(policy.opening_rules, values)
 
-    action, reason, stop_distance = _outcome(policy, chosen, guards, values, position)
+    late = position.late or signal.ts_init - signal.ts_event >= policy.interval_ms
+    action, reason, stop_distance = (
+        _LEARNED_LATE if late else _outcome(policy, chosen, guards, values, position)
+    )
     return DecisionMade(
         id=f"dec:{signal.id[4:]}",
         cause=signal.id,
@@ -118,7 +127,7 @@ def _outcome(
     guards: tuple[GuardTrace, ...],
     values: dict[str, Value],
     position: PositionView,
-) -> tuple[Action, HoldReason | None, float | None]:
+) -> Outcome:
     """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""
     if rule is None:
         return Action.HOLD, HoldReason.NO_RULE_MATCHED, None
