@@ -84,7 +84,7 @@ class Lane:
         self._bars.append(bar)
         return {name: update(inputs) for name, update in self._updates}
 
-    def news(self, history: Iterable[BarClosed]) -> News:
+    def news(self, history: Sequence[BarClosed]) -> News:
         """Return what `history` adds to the retained bars.
 
         All of it warms up a lane that was empty or rests: there is nothing yet, or no longer, that
@@ -97,7 +97,8 @@ class Lane:
         if not (self.is_active and lived_to):
             warm_up = bars if len(bars) > len(present) else None
             return News(warm_up=warm_up, missed=(), left_out=0)
-        bars = bars[-self._capacity :]
+        # A history may come before the generation that needs so much of it.
+        bars = bars[-max(self._capacity, len(history)) :]
         late = [bar for bar in bars if bar.ts_event > lived_to]
         missed = late[-MISSED_BARS_MAX:]
         warm_up = bars[: len(bars) - len(missed)]

@@ -257,6 +257,17 @@ def test_retained_bars_are_bounded():
     assert len(record.document.bars) == RETAINED_BARS_MIN
 
 
+def test_longer_history_may_come_before_the_generation_that_needs_it():
+    long = FactorSpec(name="rv", kind=FactorKind.REALISED_VOLATILITY, length=RETAINED_BARS_MIN + 99)
+    content = bars([100.0 + i % 7 for i in range(RETAINED_BARS_MIN + 120)])
+    service = features()
+    feed(service, content[-20:-10])
+    service.handle(history(content[:-10]), START)
+    service.handle(activation(bundle([long]), generation=2), START)
+    (signal,) = feed(service, content[-10:-9])
+    assert signal.features["rv"] is not None
+
+
 def test_new_generation_keeps_unchanged_factors_and_warms_new_ones_without_a_gap():
     ema = FactorSpec(name="ema", kind=FactorKind.EMA, length=3)
     rsi = FactorSpec(name="rsi", kind=FactorKind.RSI, length=3)
