@@ -13,10 +13,14 @@ from chimera.events import (
     HistoryLoaded,
     InstrumentListed,
     MarkPriceChanged,
+    OrderFilled,
     QuoteChanged,
     StreamDisconnected,
+    TradePrinted,
+    stream_of,
 )
-from chimera.instruments import Market
+from chimera.instruments import Market, Side
+from chimera.runtime.topology import streams_to_read
 from tests.contract.exchange.conftest import PERP, Wired, running
 from tests.contract.venue.conftest import HISTORY_BARS, PaperMarket
 
@@ -126,6 +130,19 @@ async def test_quotes_and_depth_follow_the_book(usdm: Wired) -> None:
     assert len(depth.bids) == len(depth.asks) == 20
     assert depth.bids[0] == (quote.bid_px, quote.bid_qty)
     assert [px for px, _ in depth.bids] == sorted((px for px, _ in depth.bids), reverse=True)
+
+
+async def test_trades_are_brought_on_a_stream_that_no_service_reads(usdm: Wired) -> None:
+    usdm.market.step("61000.0")
+    step = await usdm.heard.until(TradePrinted, px=61_000.0)
+    assert (step.symbol, step.aggressor) == (PERP, Side.BUY)
+    await usdm.submit(PERP, Side.SELL, "0.010")
+    fill = await usdm.heard.until(OrderFilled)
+    ours = await usdm.heard.until(TradePrinted, qty=0.01)
+    assert (ours.px, ours.aggressor) == (float(fill.last_px), Side.SELL)
+    assert ours.trade_id > step.trade_id
+    assert stream_of(ours) == f"trades:{{{PERP}}}"
+    assert stream_of(ours) not in streams_to_read(["features", "strategy", "orders"], [PERP])
 
 
 async def test_marks_carry_the_funding_rate_and_its_time(usdm: Wired) -> None:
