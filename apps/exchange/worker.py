@@ -16,7 +16,7 @@ from chimera.clock import Clock, ScaledClock, WallClock
 from chimera.errors import ConfigInvalid, Unavailable
 from chimera.instruments import Market, market_of
 
-HISTORY_BARS = 1_000
+HISTORY_BARS_MIN = 1_000
 RECV_WINDOW_MS = 10_000
 REQUEST_TIMEOUT_MS = 5_000
 
@@ -27,7 +27,14 @@ _MARKETS: dict[Market, tuple[Any, Any]] = {
 
 
 def connect(
-    *, url: str, key: str, secret: str, symbols: Sequence[str], interval: str, clock: Clock
+    *,
+    url: str,
+    key: str,
+    secret: str,
+    symbols: Sequence[str],
+    interval: str,
+    clock: Clock,
+    history_bars: int = HISTORY_BARS_MIN,
 ) -> Connectors:
     """Return the connection to the markets that `symbols` trade in.
 
@@ -35,6 +42,7 @@ def connect(
     ----------
     url : where a venue that speaks Binance's protocol listens, such as ``http://127.0.0.1:18080``;
         "" means the real exchange
+    history_bars : how many bars of each symbol to load, `HISTORY_BARS_MIN` at least
 
     Raises
     ------
@@ -53,7 +61,7 @@ def connect(
                 _client(client_type, url, key, secret),
                 symbols=traded,
                 interval=interval,
-                history_bars=HISTORY_BARS,
+                history_bars=max(history_bars, HISTORY_BARS_MIN),
                 clock=clock,
             )
     return Connectors(by_market, clock)

@@ -14,6 +14,7 @@ WORDS = {
     "entry": _("entry"),
     "exit": _("exit"),
     "guard_refused": _("guard refused"),
+    "learned_late": _("learned of too late"),
     "live": _("live"),
     "long": _("long"),
     "lost": _("reconnecting"),

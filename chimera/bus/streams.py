@@ -8,6 +8,7 @@ in one slot.
 # record, so these bound memory (about 0.4 kB an entry), not history.
 _BOUNDS = {
     "mkt": 20_000,
+    "trades": 2_000,  # who reads them wants the latest; in mkt they would push the bars out
     "feat": 20_000,
     "signals": 50_000,
     "ord": 50_000,

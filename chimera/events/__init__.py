@@ -157,6 +157,7 @@ def decode(payload: bytes) -> Event:
 
 _STREAM_OF_FAMILY: dict[type[Event], str] = {
     **dict.fromkeys(MARKET_EVENTS, "mkt:{{{symbol}}}"),
+    TradePrinted: "trades:{{{symbol}}}",  # so many, and no service waits for them
     FeaturesComputed: "feat:events:{{{symbol}}}",
     DecisionMade: "signals:new",
     IntentIssued: "signals:new",

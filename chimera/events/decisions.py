@@ -30,16 +30,21 @@ class HoldReason(StrEnum):
     STOP_UNKNOWN = "stop_unknown"
     STOP_OUT_OF_BOUNDS = "stop_out_of_bounds"
     TRADING_HALTED = "trading_halted"
+    LEARNED_LATE = "learned_late"
 
 
 class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The strategy's own fold of `pos:events`: what it knew about the position when it decided."""
+    """The strategy's own fold of `pos:events`: what it knew about the position when it decided.
+
+    `late` says that a whole bar had passed by then, wherever it was lost.
+    """
 
     qty: Decimal = Decimal(0)
     entry_px: Decimal = Decimal(0)
     opened_at: int = 0
     pending: bool = False
     halted: bool = False
+    late: bool = False
 
 
 class GuardTrace(msgspec.Struct, frozen=True, kw_only=True, gc=False):

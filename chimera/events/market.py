@@ -39,7 +39,10 @@ class DepthChanged(Event, frozen=True, kw_only=True, gc=False, tag="market.depth
 
 
 class TradePrinted(Event, frozen=True, kw_only=True, gc=False, tag="market.trade.v1"):
-    """Two others traded; `aggressor` is the taker's side."""
+    """Others traded; `aggressor` is the taker's side.
+
+    What one order took at one price is one trade; `trade_id` numbers such trades of a symbol.
+    """
 
     symbol: str
     trade_id: int

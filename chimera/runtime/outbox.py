@@ -22,7 +22,7 @@ from chimera.errors import Unavailable
 from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
-from chimera.store.interface import Store, Write
+from chimera.store.interface import WRITE_BATCH_MAX, Store, Write
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class Outbox:
             await self._record_wanted.wait()
             self._record_wanted.clear()
             while self._to_record:
-                await self._record(list(islice(self._to_record, BATCH_MAX)))
+                await self._record(self._oldest())
 
     async def publish_forever(self) -> None:
         while True:
@@ -102,13 +102,24 @@ class Outbox:
 
     async def drain(self) -> None:
         """Record and publish what is left, once, when the runtime stops."""
-        if self._to_record:
-            await self._record(list(self._to_record))
+        while self._to_record:
+            await self._record(self._oldest())
         if self._to_publish:
             await self._publish(list(self._to_publish))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _oldest(self) -> list[Batch]:
+        """Return the batches that wait longest, as many as the store takes at once."""
+        batches: list[Batch] = []
+        writes = 0
+        for batch in islice(self._to_record, BATCH_MAX):
+            writes += len(batch.records)
+            if batches and writes > WRITE_BATCH_MAX:
+                break
+            batches.append(batch)
+        return batches
 
     async def _record(self, batches: Sequence[Batch]) -> None:
         writes = [record for batch in batches for record in batch.records]

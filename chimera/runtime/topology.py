@@ -9,6 +9,7 @@ LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 # family of streams: (publishers, readers). Families named with {} have one stream for each symbol.
 FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "mkt:{}": (frozenset({"exchange"}), frozenset({"features", "orders", "positions"})),
+    "trades:{}": (frozenset({"exchange"}), frozenset()),
     "feat:events:{}": (frozenset({"features"}), frozenset({"strategy"})),
     "signals:new": (frozenset({"strategy"}), frozenset({"orders"})),
     "ord:cmd:{}": (frozenset({"orders"}), frozenset({"exchange"})),

@@ -32,6 +32,7 @@ class BundleRule(StrEnum):
     SYMBOL_QUOTE = "symbol_quote"
     SPOT_SHORT = "spot_short"
     FACTOR_LENGTH = "factor_length"
+    FACTOR_WARM_UP = "factor_warm_up"
     FACTOR_REPEATED = "factor_repeated"
     FACTOR_UNUSED = "factor_unused"
     FACTOR_WITHOUT_DATA = "factor_without_data"

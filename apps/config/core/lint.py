@@ -21,6 +21,7 @@ from chimera.vocabulary import RULE_NAMES
 from .findings import BundleRule, Finding, error, warning
 
 UNIT_OF_ACCOUNT = "USDT"
+WARM_UP_BARS_MAX = 5_000  # what a factor may look back on: more is slow to load, and long forgotten
 _LANGUAGE_WORDS = frozenset({"and", "or", "not", "in", "true", "false", *FUNCTIONS})
 
 
@@ -79,6 +80,13 @@ def _factors(bundle: Bundle) -> Iterator[Finding]:
                 f"{path}.length",
                 BundleRule.FACTOR_LENGTH,
                 f"{spec.kind} needs a length of at least {family.min_length}, not {spec.length}",
+            )
+        elif (need := family.warm_up_bars(spec.length)) > WARM_UP_BARS_MAX:
+            yield error(
+                f"{path}.length",
+                BundleRule.FACTOR_WARM_UP,
+                f"{spec.name}, {spec.kind} of length {spec.length}, needs {need:,} bars of warm-up; "
+                f"at most {WARM_UP_BARS_MAX:,} are loaded",
             )
         twin = first_of.setdefault((spec.kind, spec.length), spec.name)
         if twin != spec.name:

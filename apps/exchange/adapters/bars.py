@@ -33,6 +33,10 @@ class BarSequence:
         """Say where the history of `symbol` ends."""
         self._last[symbol] = close_time
 
+    def last_close(self, symbol: str) -> Millis:
+        """Return the close time of the last bar handed on, 0 if none was."""
+        return self._last.get(symbol, 0)
+
     def offer(self, bar: BarClosed) -> None:
         """Take in a bar of the stream."""
         last = self._last.get(bar.symbol)

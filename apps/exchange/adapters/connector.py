@@ -7,6 +7,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -43,6 +44,8 @@ BARS_PER_READ = 1_000
 SYMBOLS_PER_SOCKET = 50
 RETRY_S = 1.0
 
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 Check = Callable[[Sink], Awaitable[None]]
 IsBehind = Callable[[], Awaitable[bool]]
 
@@ -94,6 +97,7 @@ class Connector(ABC):
         self._quotes: dict[str, tuple[float, float]] = {}  # the last best bid and ask we heard
         self._marks: dict[str, float] = {}
         self._clock_off = False
+        self._more_history = asyncio.Event()
 
     # --- what a market adds ---------------------------------------------------------------------------
 
@@ -111,8 +115,9 @@ class Connector(ABC):
         await self._until_answered(self._check_listing, sink)
         self._leave_out_unlisted()
         bars = BarSequence(self._bars_since, sink)
+        self._more_history.clear()
         for symbol in self._symbols:
-            await self._until_answered(self._load_history, sink, symbol, bars)
+            await self._load_history(sink, symbol, bars)
         self._user = self.user_stream(sink)
         streams = [*self.market_streams(sink, bars), self._user]
         try:
@@ -122,8 +127,15 @@ class Connector(ABC):
                 tasks.create_task(self._repeat(CLOCK_CHECK_S, self._check_clock, sink))
                 tasks.create_task(self._repeat(LISTING_CHECK_S, self._check_listing, sink))
                 tasks.create_task(self._tell_limits(sink))
+                tasks.create_task(self._lengthen_history(sink, bars))
         finally:
             bars.stop()
+
+    def require_history(self, bars: int) -> None:
+        """Bring a longer history, now and from now on, if `bars` are more than were loaded."""
+        if bars > self._history_bars:
+            self._history_bars = bars
+            self._more_history.set()
 
     async def execute(self, command: Command, sink: Sink) -> None:
         await self._desk.execute(command, sink)
@@ -168,23 +180,62 @@ class Connector(ABC):
                 self._symbols.remove(symbol)
 
     async def _load_history(self, sink: Sink, symbol: str, bars: BarSequence) -> None:
-        past = tuple(await self._closed_bars(symbol, {"limit": self._history_bars + 1}))
+        past = await self._newest_bars(symbol)
+        if past:
+            bars.begin(symbol, past[-1].ts_event)
+            self._tell_history(sink, symbol, past)
+
+    async def _lengthen_history(self, sink: Sink, bars: BarSequence) -> None:
+        """Load the history anew whenever a bundle needs more of it, up to the last bar handed on."""
+        while True:
+            await self._more_history.wait()
+            self._more_history.clear()
+            for symbol in self._symbols:
+                past = await self._newest_bars(symbol)
+                last = bars.last_close(symbol)
+                self._tell_history(sink, symbol, [bar for bar in past if bar.ts_event <= last])
+
+    def _tell_history(self, sink: Sink, symbol: str, past: Sequence[BarClosed]) -> None:
         if not past:
             return
-        bars.begin(symbol, past[-1].ts_event)
+        last = past[-1].ts_event
         sink(
             HistoryLoaded(
-                id=f"history:{symbol}:{self._interval}:{past[-1].ts_event}",
-                ts_event=past[-1].ts_event,
+                id=f"history:{symbol}:{self._interval}:{last}:{len(past)}",
+                ts_event=last,
                 ts_init=self._clock.now(),
                 symbol=symbol,
                 interval=self._interval,
-                bars=past,
+                bars=tuple(past),
             )
         )
 
+    async def _newest_bars(self, symbol: str) -> list[BarClosed]:
+        """Read as many closed bars as the history shall hold, page by page from the newest back."""
+        past: list[BarClosed] = []
+        while len(past) < self._history_bars:
+            # One more than wanted: the newest of all may be open, that of an older page is known.
+            limit = min(self._history_bars - len(past) + 1, BARS_PER_READ)
+            span: Raw = {"limit": limit}
+            if past:
+                span["endTime"] = past[0].open_time
+            page = await self._until_answered(self._closed_bars, symbol, span)
+            if past:
+                page = [bar for bar in page if bar.ts_event <= past[0].open_time]
+            past = [*page, *past]
+            if len(page) < limit - 1:
+                break  # the venue has no older ones
+        return past
+
     async def _bars_since(self, symbol: str, open_time: Millis) -> list[BarClosed]:
-        return await self._closed_bars(symbol, {"startTime": open_time, "limit": BARS_PER_READ})
+        found: list[BarClosed] = []
+        while True:
+            span = {"startTime": open_time, "limit": BARS_PER_READ}
+            page = await self._closed_bars(symbol, span)
+            found += page
+            if len(page) < BARS_PER_READ - 1:
+                return found
+            open_time = page[-1].ts_event
 
     async def _closed_bars(self, symbol: str, span: Raw) -> list[BarClosed]:
         """Read bars that another one follows: the last one may be open still, whatever our clock says."""
@@ -307,16 +358,16 @@ class Connector(ABC):
             except (ChimeraError, *UNREADABLE) as error:
                 log.warning("a regular check failed", error=str(error))
 
-    async def _until_answered(self, ask: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Repeat a question at start until the venue is there."""
+    async def _until_answered(
+        self, ask: Callable[P, Awaitable[Answer]], *args: P.args, **options: P.kwargs
+    ) -> Answer:
+        """Repeat a question until the venue answers; while it limits us nothing is sent."""
         while True:
             try:
-                await ask(*args)
+                return await ask(*args, **options)
             except Transient as error:
                 log.info("waiting for the venue", error=error.message)
                 await asyncio.sleep(RETRY_S)
-            else:
-                return
 
     def _halted(self, what: str, reason: str) -> TradingHalted:
         now, source = self._clock.now(), self._source(what)

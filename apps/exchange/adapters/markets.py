@@ -41,6 +41,11 @@ class Connectors:
             for connector in self._by_market.values():
                 tasks.create_task(connector.run(sink))
 
+    def require_history(self, bars: int) -> None:
+        """Bring a longer history of every symbol if `bars` are more than were loaded."""
+        for connector in self._by_market.values():
+            connector.require_history(bars)
+
     async def execute(self, command: Command, sink: Sink) -> None:
         """Carry `command` out in its market; the account is that of all markets together."""
         if isinstance(command, QueryAccount):

@@ -21,7 +21,7 @@ SUBSCRIBE = "userDataStream.subscribe.signature"
 
 
 class SpotConnector(Connector):
-    """Spot: bars, quotes and depth; orders without margin."""
+    """Spot: bars, trades, quotes and depth; orders without margin."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class SpotConnector(Connector):
         base = self._client.get_ws_url("spot", "").removesuffix("/ws")
         streams = []
         for number, names in enumerate(self.socket_names(), start=1):
-            kinds = (f"kline_{self._interval}", "bookTicker", "depth20@100ms")
+            kinds = (f"kline_{self._interval}", "bookTicker", "depth20@100ms", "aggTrade")
             channels = "/".join(f"{name}@{kind}" for name in names for kind in kinds)
             url = f"{base}/stream?streams={channels}"
             name = f"exchange:spot:market-{number}"

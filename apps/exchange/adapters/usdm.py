@@ -65,9 +65,8 @@ class UsdmConnector(Connector):
         streams = []
         for number, names in enumerate(self.socket_names(), start=1):
             public = [s for n in names for s in (f"{n}@bookTicker", f"{n}@depth20@100ms")]
-            market = [
-                s for n in names for s in (f"{n}@kline_{self._interval}", f"{n}@markPrice@1s")
-            ]
+            kinds = (f"kline_{self._interval}", "markPrice@1s", "aggTrade")
+            market = [f"{n}@{kind}" for n in names for kind in kinds]
             for category, channels, is_behind in (
                 ("public", public, self.quotes_moved),
                 ("market", market, self._marks_moved),

@@ -27,7 +27,7 @@ def market_event(message: Raw, market: Market, now: Millis) -> Event | None:
             return _quote(data, market, now)
         case "markPriceUpdate":
             return _mark(data, market, now)
-        case "trade":
+        case "aggTrade":
             return _trade(data, market, now)
         case "depthUpdate":
             levels = data["b"], data["a"]
@@ -117,11 +117,11 @@ def _mark(message: Raw, market: Market, now: Millis) -> MarkPriceChanged:
 def _trade(message: Raw, market: Market, now: Millis) -> TradePrinted:
     symbol = symbol_of(message["s"], market)
     return TradePrinted(
-        id=f"trade:{symbol}:{message['t']}",
+        id=f"trade:{symbol}:{message['a']}",
         ts_event=message["T"],
         ts_init=now,
         symbol=symbol,
-        trade_id=int(message["t"]),
+        trade_id=int(message["a"]),
         px=float(message["p"]),
         qty=float(message["q"]),
         aggressor=Side.SELL if message["m"] else Side.BUY,

@@ -5,12 +5,15 @@ What a factor's value rests on is the same for both, whatever happened before:
 1. A new factor warms up on the consecutive bars up to now, as many as its own look-back asks for.
 2. Loading a history builds every factor anew. A new generation builds only those it does not share
    with the one before.
-3. A missing bar ends all look-backs: factors over bars are unknown until they are warm again, because
+3. Bars of a history that closed after the last one of an active lane are not loaded but lived
+   through, one by one, as if they closed now: nobody has said yet what the factors were then.
+4. A missing bar ends all look-backs: factors over bars are unknown until they are warm again, because
    a window with a hole is not the window its name promises.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
@@ -24,8 +27,24 @@ from .generation import Generation
 
 RETAINED_BARS_MIN = 1_500
 """Bars kept for warming up later generations, unless the present one asks for more."""
+MISSED_BARS_MAX = 1_500
+"""Bars of one history that are lived through; what closed before them only warms up."""
 
 Factors: TypeAlias = dict[FactorSpec, Factor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a history adds to an active lane.
+
+    `warm_up` replaces the retained bars, None where nothing is new among them; `missed` closed since
+    the last one, oldest first; `left_out` counts the bars since then that are in neither or were too
+    many to be lived through.
+    """
+
+    warm_up: Sequence[BarClosed] | None
+    missed: Sequence[BarClosed]
+    left_out: int
 
 
 class Lane:
@@ -65,14 +84,30 @@ class Lane:
         self._bars.append(bar)
         return {name: update(inputs) for name, update in self._updates}
 
-    def merged(self, history: Iterable[BarClosed]) -> Sequence[BarClosed] | None:
-        """Return the retained bars together with those of `history`, None if that adds nothing."""
+    def news(self, history: Sequence[BarClosed]) -> News:
+        """Return what `history` adds to the retained bars.
+
+        All of it warms up a lane that was empty or rests: there is nothing yet, or no longer, that
+        should have been said about those bars.
+        """
         present = {bar.ts_event: bar for bar in self._bars}
         known = {bar.ts_event: bar for bar in history if _is_sane(bar)} | present
-        closes = sorted(known)
-        if self.is_active:
-            closes = closes[-self._capacity :]
-        return None if closes == list(present) else [known[close] for close in closes]
+        bars = [known[close] for close in sorted(known)]
+        lived_to = self._last_close
+        if not (self.is_active and lived_to):
+            warm_up = bars if len(bars) > len(present) else None
+            return News(warm_up=warm_up, missed=(), left_out=0)
+        # A history may come before the generation that needs so much of it.
+        bars = bars[-max(self._capacity, len(history)) :]
+        late = [bar for bar in bars if bar.ts_event > lived_to]
+        missed = late[-MISSED_BARS_MAX:]
+        warm_up = bars[: len(bars) - len(missed)]
+        left_out = 0
+        if missed:
+            first = missed[0]
+            left_out = max(0, first.open_time - lived_to) // (first.ts_event - first.open_time)
+        is_new = any(bar.ts_event not in present for bar in warm_up)
+        return News(warm_up=warm_up if is_new else None, missed=missed, left_out=left_out)
 
     def load(self, bars: Sequence[BarClosed]) -> None:
         """Forget everything and begin with `bars`, in the order of time; all of them are retained."""

@@ -3,7 +3,10 @@
 1. Flat: the guards are asked, all of them; then the opening rules in their order.
 2. In a position: only the closing rules; guards never stand in the way of less risk.
 3. The first rule that is true decides; what is unknown is not true. Everything asked is kept.
+4. A bar that is told of when the next has closed already leads to nothing: that one decides.
 """
+
+from typing import TypeAlias
 
 from chimera.bundles import RuleAction
 from chimera.events.decisions import Action, DecisionMade, HoldReason, PositionView
@@ -12,11 +15,14 @@ from chimera.lang.types import Value
 
 from .policy import Policy, Verdict
 
+Outcome: TypeAlias = tuple[Action, HoldReason | None, float | None]
+
 _ACTIONS = {
     RuleAction.OPEN_LONG: Action.BUY,
     RuleAction.OPEN_SHORT: Action.SELL,
     RuleAction.CLOSE: Action.CLOSE,
 }
+_LEARNED_LATE: Outcome = Action.HOLD, HoldReason.LEARNED_LATE, None
 
 
 def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> DecisionMade:
@@ -34,7 +40,10 @@ def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> 
     """
     values = _values(policy, signal, position)
     verdict = policy.judge_holding(values) if position.qty else policy.judge_flat(values)
-    action, reason, stop_distance = _outcome(policy, verdict, values, position)
+    late = position.late or signal.ts_init - signal.ts_event >= policy.interval_ms
+    action, reason, stop_distance = (
+        _LEARNED_LATE if late else _outcome(policy, verdict, values, position)
+    )
     return DecisionMade(
         id=f"dec:{signal.id[4:]}",
         cause=signal.id,
@@ -79,7 +88,7 @@ def _values(policy: Policy, signal: FeaturesComputed, position: PositionView) ->
 
 def _outcome(
     policy: Policy, verdict: Verdict, values: dict[str, Value], position: PositionView
-) -> tuple[Action, HoldReason | None, float | None]:
+) -> Outcome:
     """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""
     rule = verdict.chosen
     if rule is None:

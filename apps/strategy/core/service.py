@@ -1,5 +1,6 @@
 """The strategy's state machine: it folds what it must know of positions, and decides at each bar."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -25,11 +26,18 @@ from chimera.runtime.contract import Effect, Publish, Record
 from .decide import decide
 from .policy import Policy, compile_policy
 
+POLICIES_KEPT = 16  # signals of older generations have all been decided about
+WAITING_MAX = 5_000
 _FLAT = PositionView()
 
 
 class Strategy:
-    """S3. One decision for every closed bar of the bundle's symbols, taken or skipped."""
+    """S3. One decision for every closed bar of the bundle's symbols, taken or skipped.
+
+    A signal is decided about by the generation that computed it. Where factors live in another process
+    they may get a bundle earlier or later than this core: a signal whose bundle is still on its way
+    waits for it.
+    """
 
     name: ClassVar[str] = "strategy"
     consumes: ClassVar[tuple[type[Event], ...]] = (
@@ -42,7 +50,8 @@ class Strategy:
     )
 
     def __init__(self) -> None:
-        self._policy: Policy | None = None
+        self._policies: dict[int, Policy] = {}  # by generation
+        self._waiting: deque[FeaturesComputed] = deque(maxlen=WAITING_MAX)
         self._positions: dict[str, PositionView] = {}
         self._pending_intents: dict[str, str] = {}
         self._halted_by: set[str] = set()
@@ -54,8 +63,17 @@ class Strategy:
         positions: Iterable[PositionChanged],
         orders: Iterable[OrderRecord],
         decisions: Iterable[DecisionMade],
+        policies: Iterable[Policy] = (),
+        undecided: Iterable[FeaturesComputed] = (),
     ) -> None:
-        """Take up an earlier life: the last positions, the living orders, the last decisions."""
+        """Take up an earlier life: the last positions, the living orders, the last decisions.
+
+        Parameters
+        ----------
+        policies : of the generations that computed the last signals
+        undecided : signals later than the last decisions, in the order of time; they are decided
+            about when a bundle is activated, with which every life begins
+        """
         for position in positions:
             self._fold_position(position)
         for order in orders:
@@ -63,32 +81,37 @@ class Strategy:
         for decision in decisions:
             last = self._last_bar.get(decision.symbol, 0)
             self._last_bar[decision.symbol] = max(last, decision.ts_event)
+        for policy in policies:
+            self._policies[policy.generation] = policy
+        self._waiting.extend(undecided)
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case FeaturesComputed():
-                return self._decide(event)
+                return self._decide(event, now)
             case OrderChanged():
                 self._fold_order(event.order)
             case PositionChanged():
                 self._fold_position(event)
             case BundleActivated():
-                self._activate(event)
+                return self._activate(event, now)
             case TradingHalted():
                 self._halted_by.add(event.source)
             case TradingResumed():
                 self._halted_by.discard(event.source)
         return ()
 
-    def _decide(self, signal: FeaturesComputed) -> Sequence[Effect]:
-        policy = self._policy
-        if policy is None or signal.generation != policy.generation:
-            return ()
+    def _decide(self, signal: FeaturesComputed, now: Millis) -> Sequence[Effect]:
         if signal.ts_event <= self._last_bar.get(signal.symbol, 0):
             return ()  # delivered again
+        policy = self._policies.get(signal.generation)
+        if policy is None:
+            self._waiting.append(signal)
+            return ()
         self._last_bar[signal.symbol] = signal.ts_event
 
-        decision = decide(policy, signal, self._position_of(signal.symbol))
+        late = now - signal.ts_event >= policy.interval_ms
+        decision = decide(policy, signal, self._position_of(signal.symbol, late=late))
         effects: list[Effect] = [
             Record(
                 "decisions",
@@ -117,11 +140,13 @@ class Strategy:
             )
         return effects
 
-    def _position_of(self, symbol: str) -> PositionView:
+    def _position_of(self, symbol: str, *, late: bool = False) -> PositionView:
         view = self._positions.get(symbol, _FLAT)
         pending = symbol in self._pending_intents
-        if pending or self._halted_by:
-            return msgspec.structs.replace(view, pending=pending, halted=bool(self._halted_by))
+        if pending or late or self._halted_by:
+            return msgspec.structs.replace(
+                view, pending=pending, halted=bool(self._halted_by), late=late
+            )
         return view
 
     def _fold_position(self, changed: PositionChanged) -> None:
@@ -137,11 +162,16 @@ class Strategy:
         elif self._pending_intents.get(order.symbol) == order.intent_id:
             del self._pending_intents[order.symbol]
 
-    def _activate(self, event: BundleActivated) -> None:
-        if self._policy is None or event.generation > self._policy.generation:
-            self._policy = compile_policy(
+    def _activate(self, event: BundleActivated, now: Millis) -> Sequence[Effect]:
+        """Take up a generation beside those before it, and decide about what waited for one."""
+        if event.generation not in self._policies:
+            self._policies[event.generation] = compile_policy(
                 event.bundle, generation=event.generation, bundle_hash=event.bundle_hash
             )
+            for oldest in sorted(self._policies)[:-POLICIES_KEPT]:
+                del self._policies[oldest]
+        waited, self._waiting = self._waiting, deque(maxlen=WAITING_MAX)
+        return [effect for signal in waited for effect in self._decide(signal, now)]
 
 
 def _intent(decision: DecisionMade, signal: FeaturesComputed) -> IntentIssued:

@@ -98,6 +98,7 @@ async def _work(
             symbols=symbols,
             interval=bundle.interval,
             clock=clock,
+            history_bars=_required_bars(bundle),
         )
     port: ExchangePort | None = exchange
     runtime = LiveRuntime(
@@ -115,7 +116,7 @@ async def _work(
     ending = asyncio.Event()
     following = [
         asyncio.create_task(_follow_venue_clock(clock)),
-        asyncio.create_task(_end_with_market(bundle, ending, stopping)),
+        asyncio.create_task(_end_with_market(bundle, ending, stopping, exchange)),
     ]
     try:
         await runtime.run(ending)
@@ -129,8 +130,13 @@ async def _work(
     log.info("worker stopped", services=names)
 
 
-async def _end_with_market(bundle: Bundle, ending: asyncio.Event, stopping: asyncio.Event) -> None:
-    """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars."""
+async def _end_with_market(
+    bundle: Bundle, ending: asyncio.Event, stopping: asyncio.Event, exchange: Any
+) -> None:
+    """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars.
+
+    A bundle of the same market may look further back: the exchange brings a longer history then.
+    """
     activation_active = import_string("apps.config.selectors.activation_active")
     try:
         while True:
@@ -142,15 +148,24 @@ async def _end_with_market(bundle: Bundle, ending: asyncio.Event, stopping: asyn
             except (DatabaseError, ChimeraError) as error:
                 log.warning("the active bundle cannot be read", reason=str(error))
                 continue
-            if active is not None and not _same_market(active.bundle, bundle):
+            if active is None:
+                continue
+            if not _same_market(active.bundle, bundle):
                 log.info("another market: beginning again", bundle=active.bundle.name)
                 return
+            if exchange is not None:
+                exchange.require_history(_required_bars(active.bundle))
     finally:
         ending.set()
 
 
 def _same_market(one: Bundle, other: Bundle) -> bool:
     return set(one.symbols) == set(other.symbols) and one.interval == other.interval
+
+
+def _required_bars(bundle: Bundle) -> int:
+    required: int = import_string("apps.features.core.factors.required_bars")(bundle)
+    return required
 
 
 async def _active_bundle(stopping: asyncio.Event) -> BundleActivated | None:

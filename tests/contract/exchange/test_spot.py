@@ -35,6 +35,7 @@ from chimera.events import (
     StreamDisconnected,
     SubmitUnknown,
     SymbolPrepared,
+    TradePrinted,
     WalletChanged,
 )
 from chimera.events.orders import LiquiditySide, OrderState, OrderType, Purpose, TimeInForce
@@ -73,6 +74,13 @@ async def test_spot_bars_come_once_each_and_without_a_gap(fast_market: PaperMark
 
 
 # --- orders -------------------------------------------------------------------------------------------
+
+
+async def test_spot_trades_are_brought(spot: Wired) -> None:
+    order = await spot.submit(COIN, BUY, "0.010")
+    fill = await spot.heard.until(OrderFilled, client_order_id=order.client_order_id)
+    trade = await spot.heard.until(TradePrinted, qty=0.01)
+    assert (trade.symbol, trade.px, trade.aggressor) == (COIN, float(fill.last_px), BUY)
 
 
 async def test_spot_fill_costs_a_fee_in_what_was_received(spot: Wired) -> None:

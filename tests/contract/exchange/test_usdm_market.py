@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from apps.exchange.core.venue.default_instruments import list_symbols
-from apps.exchange.venue_shell.faults import CloseSockets
+from apps.exchange.venue_shell.faults import Answer, AnyFault, BanIp, CloseSockets
 from chimera.clock import MINUTE
 from chimera.events import (
     BarClosed,
@@ -13,12 +13,16 @@ from chimera.events import (
     HistoryLoaded,
     InstrumentListed,
     MarkPriceChanged,
+    OrderFilled,
     QuoteChanged,
     StreamDisconnected,
+    TradePrinted,
+    stream_of,
 )
-from chimera.instruments import Market
+from chimera.instruments import Market, Side
+from chimera.runtime.topology import streams_to_read
 from tests.contract.exchange.conftest import PERP, Wired, running
-from tests.contract.venue.conftest import PaperMarket
+from tests.contract.venue.conftest import HISTORY_BARS, PaperMarket
 
 
 async def test_instruments_are_listed_with_the_venues_filters(usdm: Wired) -> None:
@@ -39,6 +43,63 @@ async def test_history_holds_closed_bars_only(usdm: Wired) -> None:
     assert history.bars[-1].ts_event <= usdm.clock.now()
     closes = [bar.ts_event for bar in history.bars]
     assert closes == list(range(closes[0], closes[-1] + MINUTE, MINUTE))
+
+
+async def test_long_history_is_read_page_by_page_without_a_gap(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 20)
+    async with running(market, history_bars=73) as wired:
+        history = await wired.heard.until(HistoryLoaded)
+    closes = [bar.ts_event for bar in history.bars]
+    assert len(closes) == 73
+    assert closes == list(range(closes[0], closes[-1] + MINUTE, MINUTE))
+
+
+async def test_history_ends_where_the_venues_does(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 50)
+    async with running(market, history_bars=5_000) as wired:
+        history = await wired.heard.until(HistoryLoaded)
+    assert len(history.bars) == HISTORY_BARS
+
+
+@pytest.mark.parametrize("fault", [Answer("GET /fapi/v1/klines", times=2), BanIp(seconds=1)])
+async def test_history_that_is_not_answered_is_asked_for_again(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch, fault: AnyFault
+) -> None:
+    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 20)
+    market.server.call(lambda host: host.misbehave(fault))
+    async with running(market, history_bars=73) as wired:
+        history = await wired.heard.until(HistoryLoaded)
+    assert len(history.bars) == 73
+
+
+async def test_longer_history_is_brought_when_a_bundle_asks_for_it(
+    fast_market: PaperMarket,
+) -> None:
+    async with running(fast_market) as wired:
+        await wired.heard.until(BarClosed, at_least=2)
+        wired.connector.require_history(40)
+        wired.connector.require_history(90)
+        longer = await wired.heard.until(HistoryLoaded, at_least=2)
+        told = max(bar.ts_event for bar in wired.heard.of(BarClosed))
+        await wired.heard.until(BarClosed, at_least=10)
+        assert_gapless(wired)
+    assert len(longer.bars) >= 88  # what closed since the last bar told is told by the stream
+    assert longer.bars[-1].ts_event <= told
+
+
+async def test_long_outage_is_filled_page_by_page(
+    fast_market: PaperMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 3)
+    async with running(fast_market) as wired:
+        await wired.heard.until(BarClosed, at_least=2)
+        wired.misbehave(CloseSockets(sockets="market"))
+        await wired.heard.until(BarClosed, at_least=12)
+        assert_gapless(wired)
 
 
 async def test_bars_are_brought_once_each_and_without_a_gap(fast_market: PaperMarket) -> None:
@@ -69,6 +130,19 @@ async def test_quotes_and_depth_follow_the_book(usdm: Wired) -> None:
     assert len(depth.bids) == len(depth.asks) == 20
     assert depth.bids[0] == (quote.bid_px, quote.bid_qty)
     assert [px for px, _ in depth.bids] == sorted((px for px, _ in depth.bids), reverse=True)
+
+
+async def test_trades_are_brought_on_a_stream_that_no_service_reads(usdm: Wired) -> None:
+    usdm.market.step("61000.0")
+    step = await usdm.heard.until(TradePrinted, px=61_000.0)
+    assert (step.symbol, step.aggressor) == (PERP, Side.BUY)
+    await usdm.submit(PERP, Side.SELL, "0.010")
+    fill = await usdm.heard.until(OrderFilled)
+    ours = await usdm.heard.until(TradePrinted, qty=0.01)
+    assert (ours.px, ours.aggressor) == (float(fill.last_px), Side.SELL)
+    assert ours.trade_id > step.trade_id
+    assert stream_of(ours) == f"trades:{{{PERP}}}"
+    assert stream_of(ours) not in streams_to_read(["features", "strategy", "orders"], [PERP])
 
 
 async def test_marks_carry_the_funding_rate_and_its_time(usdm: Wired) -> None:

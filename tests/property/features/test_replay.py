@@ -76,6 +76,16 @@ class Desk:
             self.give(self.live)
         self.give(history(warm))
 
+    def rebuild(self, warm: list) -> None:
+        """Begin again from the record, as a worker does, and be given a history."""
+        bars = {bar.ts_event: bar for each in self.recorded("features") for bar in each.bars}
+        bars |= {each.ts_event: each.inputs.bar for each in self.recorded("signals")}
+        self.service = Features()
+        if bars:
+            self.service.restore([history([bars[close] for close in sorted(bars)])], [])
+        self.give(self.live)
+        self.give(history(warm))
+
     def recorded(self, collection: str) -> list:
         return [decode(body) for (name, _), body in self.records.items() if name == collection]
 
@@ -86,6 +96,7 @@ step = st.one_of(
     st.tuples(st.just("activate"), st.integers(0, len(BUNDLES) - 1)),
     st.tuples(st.just("history"), st.integers(1, 15)),
     st.tuples(st.just("restart"), st.integers(1, 15)),
+    st.tuples(st.just("rebuild"), st.integers(1, 15)),
     st.tuples(st.just("repeat"), st.integers(1, 5)),
     st.tuples(st.just("quote"), st.integers(0, 9)),
 )
@@ -108,6 +119,8 @@ def run(desk: Desk, steps: list[tuple[str, int]]) -> None:
             desk.give(history(CONTENT[max(0, at - count) : at]))
         elif name == "restart":
             desk.restart(CONTENT[max(0, at - count) : at])
+        elif name == "rebuild":
+            desk.rebuild(CONTENT[max(0, at - count) : at])
         elif name == "repeat":
             for each in CONTENT[max(0, at - count) : at]:
                 desk.give(each)
@@ -126,6 +139,29 @@ def test_replay_of_any_run_recomputes_the_same_bytes(steps):
     run(desk, steps)
     signals = desk.recorded("signals")
     replayed = list(recompute_run(desk.recorded("features"), signals, BY_HASH))
+    assert [encode(each) for each in replayed] == [encode(each) for each in signals]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["bars", "miss", "rebuild"]), st.integers(1, 9))))
+@settings(max_examples=200, deadline=None)
+def test_every_bar_since_the_first_history_has_one_signal(steps):
+    desk = Desk()
+    desk.activate(BUNDLES[0])
+    desk.give(history(CONTENT[:6]))
+    at = 6
+    for name, count in steps:
+        closed = CONTENT[at : at + count]
+        if name == "bars":
+            desk.give(history(CONTENT[:at]))
+            for each in closed:
+                desk.give(each)
+        elif name == "rebuild":
+            desk.rebuild(CONTENT[:at])
+        at += 0 if name == "rebuild" else len(closed)
+    desk.give(history(CONTENT[:at]))
+    signals = desk.recorded("signals")
+    assert [each.inputs.bar for each in signals] == CONTENT[6:at]
+    replayed = recompute_run(desk.recorded("features"), signals, BY_HASH)
     assert [encode(each) for each in replayed] == [encode(each) for each in signals]
 
 

@@ -33,6 +33,8 @@ ERRORS = [
     ("name: leave", "name: enter", BundleRule.NAME_UNIQUE, "rules[1].name"),
     ("kind: ema, length: 5", "kind: realised_volatility, length: 1", BundleRule.FACTOR_LENGTH,
      "factors[0].length"),
+    ("kind: ema, length: 5", "kind: ema, length: 5000", BundleRule.FACTOR_WARM_UP,
+     "factors[0].length"),
     ("when: close > ema_5", "when: close > ema_6", BundleRule.EXPRESSION, "rules[0].when"),
     ("when: close > ema_5", "when: close +", BundleRule.EXPRESSION, "rules[0].when"),
     ("when: close > ema_5", "when: close", BundleRule.EXPRESSION, "rules[0].when"),
@@ -50,6 +52,15 @@ ERRORS = [
     ("leverage: 10", "margin_usdt: 21", BundleRule.NOTIONAL_LIMIT,
      "risk.max_order_notional_usdt"),
 ]  # fmt: skip
+
+
+def test_factor_that_looks_too_far_back_is_named_with_what_it_needs():
+    text = GOOD_BUNDLE.replace("kind: ema, length: 5", "kind: ema, length: 5000")
+    (finding,) = [f for f in lint_bundle(load_bundle(text)) if f.level is Level.ERROR]
+    assert finding.message == (
+        "ema_5, ema of length 5000, needs 28,026 bars of warm-up; at most 5,000 are loaded"
+    )
+    assert findings(GOOD_BUNDLE.replace("ema, length: 5", "ema, length: 800")) == []
 
 
 @pytest.mark.parametrize(("old", "new", "rule", "path"), ERRORS)

@@ -88,7 +88,7 @@ def test_mark_price_carries_index_and_funding() -> None:
 
 @pytest.mark.parametrize(("buyer_made", "side"), [(True, Side.SELL), (False, Side.BUY)])
 def test_trade_names_the_aggressor(buyer_made: bool, side: Side) -> None:
-    data = {"e": "trade", "T": 5, "s": "BTCUSDT", "t": 1, "p": "2", "q": "3", "m": buyer_made}
+    data = {"e": "aggTrade", "T": 5, "s": "BTCUSDT", "a": 1, "p": "2", "q": "3", "m": buyer_made}
     trade = event_of(data)
     assert isinstance(trade, TradePrinted)
     assert trade.aggressor is side

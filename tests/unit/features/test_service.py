@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
-from apps.features.core.lane import RETAINED_BARS_MIN
+from apps.features.core.lane import MISSED_BARS_MAX, RETAINED_BARS_MIN
 from apps.features.core.service import Features
 from chimera.bundles import FactorKind, FactorSpec
 from chimera.clock import MINUTE
-from chimera.events.features import FeaturesComputed
+from chimera.events.features import FeaturesComputed, MarketInputs
+from chimera.events.health import TimerFired
 from chimera.events.market import HistoryLoaded
 from chimera.runtime.contract import Publish, Record, Service
 from tests.support.bars import (
@@ -174,6 +175,70 @@ def test_history_fills_the_hole_of_missed_bars():
     assert None not in [signal.features[name] for name in ("atr_3", "ema_4", "rsi_3", "rv_4")]
 
 
+def test_bars_that_closed_unseen_lead_to_signals_as_if_they_closed_now():
+    missed, lived = features(), features()
+    content = bars(CLOSES)
+    first = feed(missed, content[:5])
+    now = content[9].ts_event + 30_000
+    effects = missed.handle(history(content[3:10]), now)
+
+    records = [effect for effect in effects if isinstance(effect, Record)]
+    late = [effect.event for effect in effects if isinstance(effect, Publish)]
+    assert [record.document for record in records] == late
+    assert [signal.inputs for signal in late] == [MarketInputs(bar=bar) for bar in content[5:10]]
+    assert {signal.ts_init for signal in late} == {now}
+    expected = feed(lived, content)
+    told = first + late + feed(missed, content[5:])
+    assert [signal.features for signal in told] == [signal.features for signal in expected]
+    assert [signal.id for signal in told] == [signal.id for signal in expected], "once each"
+
+
+def test_missed_bars_after_a_restart_follow_on_what_was_recorded():
+    content = bars(CLOSES)
+    service = Features()
+    service.restore([history(content[:8])], [])
+    service.handle(activation(bundle()), START)
+    effects = service.handle(history(content[2:11]), START)
+    late = [effect.event for effect in effects if isinstance(effect, Publish)]
+    assert [signal.ts_event for signal in late] == [bar.ts_event for bar in content[8:11]]
+    (last,) = feed(service, content)
+    assert last.ts_event == content[11].ts_event
+
+
+def test_history_that_brings_older_and_missed_bars_warms_up_with_the_older_ones():
+    content = bars(CLOSES)
+    service = features()
+    feed(service, content[4:6])
+    warm_up, *rest = service.handle(history(content[:8]), START)
+    assert warm_up.document.bars == tuple(content[:6])
+    late = [effect.event for effect in rest if isinstance(effect, Publish)]
+    assert [signal.ts_event for signal in late] == [bar.ts_event for bar in content[6:8]]
+    assert late[0].features["ema_4"] is not None
+
+
+def test_bars_too_far_back_warm_up_and_an_alert_counts_them():
+    service = features(factors=[FactorSpec(name="ema", kind=FactorKind.EMA, length=400)])
+    feed(service, bars(CLOSES))
+    count = MISSED_BARS_MAX + 700
+    content = bars([100.0 + i % 7 for i in range(count)], first=len(CLOSES) + 3)
+    alert, warm_up, *rest = service.handle(history(content), START)
+    assert alert.collection == "alerts"
+    assert f"the last 703 1m bars of {SYMBOL} before" in alert.document.detail
+    assert warm_up.document.bars == (*bars(CLOSES), *content[:700])
+    late = [effect.event for effect in rest if isinstance(effect, Publish)]
+    assert [signal.ts_event for signal in late] == [b.ts_event for b in content[700:]]
+    assert late[0].features["ema"] is not None
+
+
+def test_signals_an_earlier_life_may_not_have_told_are_told_again_once():
+    told = feed(features(), bars(CLOSES))[-2:]
+    service = Features()
+    service.restore([], told)
+    start = TimerFired(id="t", ts_event=1, ts_init=1, service="features", timer="start", due=1)
+    assert list(service.handle(start, START)) == [Publish(signal) for signal in told]
+    assert not service.handle(start, START)
+
+
 def test_history_with_impossible_bars_does_without_them():
     service = features()
     content = bars(CLOSES)
@@ -184,10 +249,23 @@ def test_history_with_impossible_bars_does_without_them():
 
 
 def test_retained_bars_are_bounded():
-    service = features(factors=[FactorSpec(name="ema", kind=FactorKind.EMA, length=3)])
+    ema = [FactorSpec(name="ema", kind=FactorKind.EMA, length=3)]
+    service = features(factors=ema)
     feed(service, bars([100.0 + i % 7 for i in range(RETAINED_BARS_MIN + 5)]))
-    (record,) = service.handle(history([bar(RETAINED_BARS_MIN + 5, 1.0)]), START)
+    service.handle(activation(bundle(ema, symbols=("ETHUSDT-PERP",)), generation=2), START)
+    (record,) = service.handle(activation(bundle(ema), generation=3), START)
     assert len(record.document.bars) == RETAINED_BARS_MIN
+
+
+def test_longer_history_may_come_before_the_generation_that_needs_it():
+    long = FactorSpec(name="rv", kind=FactorKind.REALISED_VOLATILITY, length=RETAINED_BARS_MIN + 99)
+    content = bars([100.0 + i % 7 for i in range(RETAINED_BARS_MIN + 120)])
+    service = features()
+    feed(service, content[-20:-10])
+    service.handle(history(content[:-10]), START)
+    service.handle(activation(bundle([long]), generation=2), START)
+    (signal,) = feed(service, content[-10:-9])
+    assert signal.features["rv"] is not None
 
 
 def test_new_generation_keeps_unchanged_factors_and_warms_new_ones_without_a_gap():

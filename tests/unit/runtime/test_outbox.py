@@ -101,6 +101,27 @@ def test_flushed_waits_for_what_was_put_before_and_not_for_what_comes_after() ->
     asyncio.run(flush_meanwhile())
 
 
+def test_batches_that_are_too_many_for_the_store_are_written_one_after_the_other() -> None:
+    sizes: list[int] = []
+
+    class Counting(MemoryStore):
+        def write(self, batch: Sequence[Write]) -> int:
+            sizes.append(len(batch))
+            return super().write(batch)
+
+    async def drain() -> None:
+        bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
+        outbox = Outbox(store=Counting(), bus=bus, execute=print, trouble=print)
+        for number in range(3):
+            keys = [f"b{number}-{n}" for n in range(4_000)]
+            outbox.put(Batch(records=[kept(key, durable=True) for key in keys]))
+        await outbox.drain()
+        outbox.close()
+
+    asyncio.run(drain())
+    assert sizes == [8_000, 4_000]
+
+
 @pytest.mark.parametrize("quick", [True, False])
 def test_what_need_not_be_durable_is_written_at_once_where_that_works(quick: bool) -> None:
     store = TwoWays(quick=quick)

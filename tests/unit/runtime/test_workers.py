@@ -2,28 +2,35 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
+from apps.features.worker import build as build_features
 from apps.orders.core.service import Router
 from apps.orders.worker import build as build_orders
 from apps.positions.core.service import OPENING, Positions
 from apps.positions.worker import build as build_positions
 from apps.strategy.worker import build as build_strategy
+from chimera.bundles import Bundle, FactorKind, FactorSpec, bundle_hash
 from chimera.clock import MINUTE
 from chimera.events import (
     AccountReported,
+    DecisionMade,
+    FeaturesComputed,
     OrderFilled,
     PositionAdopted,
     PositionChanged,
     TimerFired,
 )
+from chimera.events.features import MarketInputs
 from chimera.events.orders import LiquiditySide
 from chimera.instruments import Side
-from chimera.runtime.contract import Record
+from chimera.runtime.contract import Publish, Record
 from chimera.runtime.worker import WorkerContext, build_services
 from chimera.store.memory import MemoryStore
+from tests.support.bars import activation, bar, bars, bundle, history
 
 D = Decimal
 SYMBOL = "BTCUSDT-PERP"
@@ -138,6 +145,57 @@ def test_built_strategy_knows_the_position() -> None:
     strategy = build_strategy(context())
 
     assert strategy._position_of(SYMBOL).qty == D(2)
+
+
+def recorded_signal(index: int, content: Bundle, **changes: Any) -> tuple[str, FeaturesComputed]:
+    closed = bar(index, 100.0, **changes)
+    signal = FeaturesComputed(
+        id=f"sig:{closed.id}:g1",
+        cause=closed.id,
+        ts_event=closed.ts_event,
+        ts_init=closed.ts_init,
+        symbol=SYMBOL,
+        interval=closed.interval,
+        generation=1,
+        bundle_hash=bundle_hash(content),
+        inputs=MarketInputs(bar=closed),
+        features={},
+    )
+    return "signals", signal
+
+
+def test_built_strategy_decides_about_signals_it_was_never_told_by_their_own_bundle() -> None:
+    content = bundle()
+    record = context([recorded_signal(index, content) for index in (1, 2, 3)])
+    body = {"ts": T0, "name": content.name, "bundle": msgspec.to_builtins(content)}
+    record.store.insert("config_bundles", bundle_hash(content), body)
+    told = recorded_signal(1, content)[1]
+    first = build_strategy(record)
+    (decided, *_) = first.handle(activation(content, generation=1), told.ts_init)
+    assert isinstance(decided, Record)
+    record.store.write([decided])
+
+    effects = build_strategy(record).handle(activation(content, generation=2), told.ts_init)
+
+    decisions = [e.event for e in effects if isinstance(e, Publish)]
+    assert [(d.signal_id, d.generation) for d in decisions if isinstance(d, DecisionMade)] == [
+        (recorded_signal(index, content)[1].id, 1) for index in (2, 3)
+    ]
+
+
+def test_built_features_tell_of_the_bars_since_the_record_of_their_interval() -> None:
+    content = bundle([FactorSpec(name="ema", kind=FactorKind.EMA, length=2)])
+    told = [recorded_signal(index, content) for index in (1, 2)]
+    record = context([*told, recorded_signal(9, content, interval="5m")])
+    features = build_features(record)
+    features.handle(activation(content), T0)
+
+    effects = features.handle(history(bars([100.0] * 5)), T0)
+
+    signals = [e.event for e in effects if isinstance(e, Publish)]
+    assert [signal.ts_event for signal in signals] == [b.ts_event for b in bars([1.0] * 5)[3:]]
+    start = TimerFired(id="t", ts_event=T0, ts_init=T0, service="features", timer="start", due=T0)
+    assert list(features.handle(start, T0)) == [Publish(signal) for _, signal in told]
 
 
 def test_build_services_leaves_the_exchange_out() -> None:

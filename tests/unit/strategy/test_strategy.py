@@ -188,6 +188,30 @@ def test_decide_pending_or_halted_holds(flags: dict[str, bool], reason: HoldReas
     assert (decision.action, decision.reason, decision.rule) == (Action.HOLD, reason, "up")
 
 
+@pytest.mark.parametrize("held", ["0", "1"])
+@pytest.mark.parametrize(
+    ("learned_after", "late", "reason"),
+    [
+        (MINUTE - 1, False, None),
+        (MINUTE, False, HoldReason.LEARNED_LATE),
+        (0, True, HoldReason.LEARNED_LATE),
+    ],
+)
+def test_b7_decide_a_bar_learned_late_holds_with_its_whole_trace(
+    held: str, learned_after: int, late: bool, reason: HoldReason | None
+) -> None:
+    told = signal(20.0, close=111.0)
+    told = msgspec.structs.replace(told, ts_init=told.ts_event + learned_after)
+
+    decision = decide(policy(), told, view(held, late=late))
+
+    assert decision.reason is reason
+    assert (decision.action is Action.HOLD) is (reason is not None)
+    assert decision.rule == ("up" if held == "0" else "gain")
+    assert [trace.name for trace in decision.rules][-1] == decision.rule
+    assert bool(decision.guards) is (held == "0")
+
+
 def test_decide_equal_inputs_give_equal_bytes() -> None:
     once = encode(decide(policy(), signal(), view()))
     again = encode(
@@ -263,21 +287,47 @@ def ready() -> Strategy:
     return strategy
 
 
-def test_signal_before_a_bundle_or_of_another_generation_is_left() -> None:
-    strategy = Strategy()
-    assert tell(strategy, signal()) == []
+def test_signal_ahead_of_its_bundle_is_decided_about_when_the_bundle_comes() -> None:
+    strategy = ready()
+    ahead = [signal(generation=2, at=T0 + n * MINUTE) for n in (1, 2)]
+    assert tell(strategy, *ahead, ahead[0]) == []
+
+    decisions = published(tell(strategy, activated(2)), DecisionMade)
+
+    assert [(d.signal_id, d.generation) for d in decisions] == [(s.id, 2) for s in ahead]
+    assert tell(strategy, *ahead) == []
+
+
+def test_signal_of_the_generation_before_is_decided_about_by_that_one() -> None:
+    strategy = ready()
+    never = (RuleSpec(name="never", when="a > 1000", do=RuleAction.CLOSE),)
+    tell(strategy, activated(2, rules=never))
+
+    (old,) = published(tell(strategy, signal(generation=1)), DecisionMade)
+    (new,) = published(tell(strategy, signal(generation=2, at=T0 + MINUTE)), DecisionMade)
+
+    assert (old.generation, old.rule) == (1, "up")
+    assert (new.generation, new.rule) == (2, None)
+
+
+def test_bar_has_one_decision_whatever_generations_it_is_told_in() -> None:
+    strategy = ready()
     tell(strategy, activated(2))
 
+    assert published(tell(strategy, signal(generation=2)), DecisionMade)
     assert tell(strategy, signal(generation=1)) == []
-    assert tell(strategy, signal(generation=3)) == []
-    assert published(tell(strategy, signal(generation=2)), DecisionMade)
 
 
-def test_bundle_of_an_older_generation_is_left() -> None:
+def test_signals_an_earlier_life_left_are_decided_about_in_order() -> None:
     strategy = Strategy()
-    tell(strategy, activated(2), activated(1))
+    left = [signal(at=T0 + MINUTE), signal(generation=2, at=T0 + 2 * MINUTE)]
+    strategy.restore(
+        positions=[], orders=[], decisions=[], policies=[policy()], undecided=[signal(), *left]
+    )
 
-    assert published(tell(strategy, signal(generation=2)), DecisionMade)
+    decisions = published(tell(strategy, activated(2)), DecisionMade)
+
+    assert [d.generation for d in decisions] == [1, 1, 2]
 
 
 def test_b6_every_bar_has_its_decision_recorded_before_it_is_told() -> None:
@@ -350,6 +400,18 @@ def test_halts_are_kept_by_their_source() -> None:
     tell(strategy, TradingResumed(id="r", ts_event=T0, ts_init=T0, source="b"))
     (decision,) = published(tell(strategy, signal(at=T0 + MINUTE)), DecisionMade)
     assert decision.action is Action.BUY
+
+
+def test_b7_signal_that_waited_for_a_whole_bar_leads_to_nothing() -> None:
+    strategy = ready()
+    tell(strategy, changed("1"))
+
+    effects = strategy.handle(signal(-5.0), T0 + MINUTE)
+
+    (decision,) = published(effects, DecisionMade)
+    assert (decision.rule, decision.reason) == ("turn", HoldReason.LEARNED_LATE)
+    assert decision == decide(policy(), signal(-5.0), decision.position), "a replay repeats it"
+    assert not published(effects, IntentIssued)
 
 
 def test_restart_knows_position_pending_order_and_last_bar() -> None:

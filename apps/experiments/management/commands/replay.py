@@ -1,4 +1,7 @@
-"""`manage.py replay`: recompute the recorded factors and decisions; exit 1 on any difference."""
+"""`manage.py replay`: recompute the recorded factors and decisions; exit 1 on any difference.
+
+What is missing or surplus is a difference, and a record or a span without anything in it an error.
+"""
 
 import sys
 from typing import Any
@@ -54,12 +57,16 @@ class Command(BaseCommand):
     def _print(self, report: ReplayReport) -> None:
         self.stdout.write(
             f"{report.signals} signals and {report.decisions} decisions recomputed: "
-            + ("all identical" if report.identical else f"{len(report.differences)} differ")
+            + ("all identical" if report.identical else _counted(len(report.differences)))
         )
         for difference in report.differences[:SHOWN]:
             self.stdout.write(f"  {difference.document}: {difference.problem}")
         if len(report.differences) > SHOWN:
             self.stdout.write(f"  and {len(report.differences) - SHOWN} more; --json lists all")
+
+
+def _counted(differences: int) -> str:
+    return f"{differences} difference{'s' if differences != 1 else ''}"
 
 
 def _moment(option: str, text: str | None) -> Millis | None:

@@ -1,0 +1,54 @@
+"""`manage.py run` follows the active bundle while it works."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from apps.config import selectors
+from apps.exchange.worker import HISTORY_BARS_MIN
+from chimera.bundles import Bundle, FactorKind, FactorSpec
+from chimera.management.commands import run
+from tests.support.bars import activation, bundle
+
+
+class Exchange:
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.asked: list[int] = []
+        self._stopping = stopping
+
+    def require_history(self, bars: int) -> None:
+        self.asked.append(bars)
+        self._stopping.set()
+
+
+def following(active: Bundle, running: Bundle, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Follow until the worker is to end, or the exchange was asked for history."""
+    monkeypatch.setattr(run, "MARKET_CHECK_S", 0.01)
+    monkeypatch.setattr(selectors, "activation_active", lambda: activation(active, generation=2))
+
+    async def follow() -> SimpleNamespace:
+        stopping, ending = asyncio.Event(), asyncio.Event()
+        exchange = Exchange(stopping)
+        work = run._end_with_market(running, ending, stopping, exchange)
+        await asyncio.wait_for(work, timeout=5)
+        return SimpleNamespace(ended=ending.is_set(), asked=exchange.asked)
+
+    return asyncio.run(follow())
+
+
+def test_bundle_that_looks_further_back_brings_a_longer_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longer = bundle([FactorSpec(name="slow", kind=FactorKind.EMA, length=200)])
+
+    assert following(longer, bundle(), monkeypatch).asked == [1_122]
+    assert HISTORY_BARS_MIN < 1_122, "or nothing would have to be loaded"
+
+
+def test_bundle_of_other_symbols_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = bundle(symbols=("ETHUSDT-PERP",))
+
+    followed = following(other, bundle(), monkeypatch)
+
+    assert (followed.ended, followed.asked) == (True, [])
