@@ -4,12 +4,15 @@ One run serves all tests here: trade, kill, trade on, then look at the venue, th
 """
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chimera.clock import MINUTE
 from tests.support.desk_run import SYMBOLS, DeskRun, desk_run
 
 SPEED = 120.0
@@ -53,6 +56,22 @@ def test_kill_nine_then_restart_books_equal_the_venues(killed_run: DeskRun) -> N
 
 def test_kill_nine_then_restart_trades_without_errors(killed_run: DeskRun) -> None:
     assert killed_run.errors_logged() == []
+
+
+def test_b6_every_bar_has_its_decision_those_that_closed_while_it_was_dead_too(
+    killed_run: DeskRun,
+) -> None:
+    with closing(sqlite3.connect(killed_run.demo.state_dir / "chimera.sqlite3")) as database:
+        rows = database.execute(
+            "select symbol, ts, json_extract(body, '$.reason'), json_extract(body, '$.action')"
+            " from store_document where collection = 'decisions' order by symbol, ts"
+        ).fetchall()
+    for symbol in SYMBOLS:
+        closes = [ts for of, ts, _, _ in rows if of == f"{symbol}-PERP"]
+        assert closes == list(range(closes[0], closes[-1] + MINUTE, MINUTE)), symbol
+    late = [action for _, _, reason, action in rows if reason == "learned_late"]
+    assert late, "a restart takes longer than a bar"
+    assert set(late) == {"HOLD"}
 
 
 def test_replay_of_a_killed_run_recomputes_every_decision(killed_run: DeskRun) -> None:
