@@ -16,12 +16,12 @@ help:
 $(VENV)/.runtime: requirements.txt
 	@echo "Installing what Chimera runs on (once)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on -r requirements.txt
+	@$(BIN)/python -m chimera.install requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing what the tests need (once)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m chimera.install requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.runtime

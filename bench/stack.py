@@ -57,7 +57,7 @@ def run(quick: bool) -> Outcome:
 def _await_address(process: "subprocess.Popen[str]") -> None:
     assert process.stdout is not None
     for line in process.stdout:
-        if "runs at" in line:
+        if "served at" in line:
             return
     raise Unavailable("the demo ended before it served a page")
 

@@ -1,6 +1,7 @@
 """Where time comes from. Cores never ask a clock: they are handed `now` in UTC milliseconds."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 Millis = int
@@ -24,6 +25,11 @@ INTERVALS: dict[str, Millis] = {
     "12h": 12 * HOUR,
     "1d": DAY,
 }
+
+
+def iso_second(at: Millis) -> str:
+    """Write a time for people: ``2025-06-30 23:59:59 UTC``."""
+    return f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Clock(Protocol):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 DATABASE, STORE, REDIS, VENUE, CELERY = "database", "store", "redis", "venue", "celery"
-TRADING, PROTECTION = "trading", "protection"
+TRADING, PROTECTION, MARKET = "trading", "protection", "market"
+MINOR = frozenset({CELERY, TRADING, MARKET})  # their loss alone does not stop the platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ def worker_of(service: str) -> str:
 
 SERVICES = (
     ServiceEntry("S1", "exchange", (REDIS, STORE, VENUE), worker=True),
-    ServiceEntry("S2", "features", (REDIS, STORE), worker=True),
+    ServiceEntry("S2", "features", (REDIS, STORE, MARKET), worker=True),
     ServiceEntry("S3", "strategy", (REDIS, STORE), worker=True),
-    ServiceEntry("S4", "orders", (REDIS, STORE, VENUE), worker=True),
+    ServiceEntry("S4", "orders", (REDIS, STORE, VENUE, TRADING), worker=True),
     ServiceEntry("S6", "positions", (REDIS, STORE), worker=True),
     ServiceEntry("S9", "experiments", (DATABASE, STORE, CELERY), worker=False),
     ServiceEntry("S10", "config", (DATABASE, STORE, REDIS), worker=False),

@@ -7,23 +7,27 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from http import HTTPStatus
 from http.client import HTTPException
 from urllib.error import URLError
-from urllib.request import Request, urlopen
 
-from django.conf import settings
+import msgspec
 from django.db import DatabaseError, InterfaceError, connection
 
-from apps.health.catalogue import DATABASE, PROTECTION, STORE, VENUE
+from apps.config.selectors import activation_active
+from apps.health.catalogue import DATABASE, MARKET, MINOR, PROTECTION, STORE, VENUE
+from apps.health.feed import Feed, venue_feed, venue_read
 from apps.health.protection import protections
 from apps.health.states import Component
+from apps.health.warm_up import SymbolWarmUp, warm_ups
+from chimera.clock import INTERVALS, SECOND, Millis, iso_second
 from chimera.errors import ChimeraError
 from chimera.events.health import ServiceState
 from chimera.store.shared import shared_store
 
 TIMEOUT_S = 2.0
-LIVE_VENUE_URL = "https://fapi.binance.com"
+SILENT_BARS = 3
+SILENT_WALL_MS = 10 * SECOND  # of a fast replay; the record is read and written in wall time
+_VENUE_FAILURES = (OSError, URLError, HTTPException, ValueError)
 
 Probe = Callable[[], Component]
 # One pool for all: a dependency that hangs holds its threads, and later probes of it time out.
@@ -50,9 +54,43 @@ def probe_store() -> Component:
 
 def probe_venue() -> Component:
     """Ask the venue's public REST door whether it is there."""
-    base = (settings.EXCHANGE_URL or LIVE_VENUE_URL).rstrip("/")
-    failures = (OSError, URLError, HTTPException, ValueError)
-    return _timed(VENUE, lambda: _get(f"{base}/fapi/v1/ping"), failures)
+    return _timed(VENUE, lambda: venue_read("/fapi/v1/ping"), _VENUE_FAILURES)
+
+
+def probe_market() -> Component:
+    """Look whether the active bundle gets the bars it decides on, by the market's own time."""
+    state, detail = ServiceState.DEGRADED, ""
+    try:
+        active = activation_active()
+        if active is None:
+            state, detail = ServiceState.OK, "no bundle is active"
+        else:
+            feed, symbols = venue_feed(), warm_ups(shared_store(), active)
+            detail = market_trouble(feed, symbols, INTERVALS[active.bundle.interval])
+            if not detail:
+                state, detail = ServiceState.OK, f"{len(symbols)} symbols have their bars"
+    except (ChimeraError, msgspec.MsgspecError, *_VENUE_FAILURES) as error:
+        detail = f"cannot tell: {_reason(error)}"
+    return Component(name=MARKET, state=state, critical=False, detail=detail)
+
+
+def market_trouble(feed: Feed, symbols: Sequence[SymbolWarmUp], interval_ms: Millis) -> str:
+    """Say why some symbols are not decided on now, "" if all are."""
+    if feed.ended_at is not None:
+        return f"the recording has ended at {iso_second(feed.ended_at)}: no more bars will come"
+    patience_ms = max(SILENT_BARS * interval_ms, interval_ms + int(SILENT_WALL_MS * feed.speed))
+    silent, warming = [], []
+    for found in symbols:
+        if found.last_close is None:
+            warming.append(f"{found.symbol} has no bar yet")
+        elif feed.now - found.last_close > patience_ms:
+            silent.append(f"{found.symbol} since {iso_second(found.last_close)}")
+        elif not found.is_ready:
+            bars = f"{found.bars_loaded} of {found.bars_needed} bars"
+            factors = f"{found.factors_known} of {found.factors} factors"
+            warming.append(f"{found.symbol} {bars}, {factors}")
+    troubles = [f"no bars of {', '.join(silent)}"] if silent else []
+    return "; ".join([*troubles, f"warming up: {', '.join(warming)}"] if warming else troubles)
 
 
 def probe_protection() -> Component:
@@ -87,14 +125,6 @@ def _select_one() -> None:
         cursor.execute("SELECT 1")
 
 
-def _get(url: str) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("CHIMERA_EXCHANGE_URL must begin with http:// or https://")
-    with urlopen(Request(url), timeout=TIMEOUT_S) as answer:  # noqa: S310  checked above
-        if answer.status != HTTPStatus.OK:
-            raise ValueError(f"the venue answered {answer.status}")
-
-
 def _closing_connections(probe: Probe) -> Component:
     try:
         return probe()
@@ -111,7 +141,7 @@ def _result(name: str, future: "Future[Component]", started: float, timeout_s: f
         detail = f"no answer within {timeout_s:g} s"
     except Exception as error:  # a fault in a probe must not hide what the others found
         detail = f"the probe itself failed: {_reason(error)}"
-    return Component(name=name, state=ServiceState.ERROR, detail=detail)
+    return Component(name=name, state=ServiceState.ERROR, critical=name not in MINOR, detail=detail)
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ from apps.health.catalogue import CELERY, REDIS, SERVICES, TRADING, WORKERS, Ser
 from apps.health.probes import (
     Probe,
     probe_database,
+    probe_market,
     probe_protection,
     probe_store,
     probe_venue,
@@ -36,6 +37,7 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("store", probe_store),
     ("venue", probe_venue),
     ("protection", probe_protection),
+    ("market", probe_market),
 )
 
 

@@ -14,13 +14,20 @@ from apps.health.families import HEALTH
 from chimera.bus import RedisBus
 from chimera.bus.connection import GROUP_MISSING, RedisLink
 from chimera.bus.streams import max_length
-from chimera.clock import Millis
+from chimera.clock import Millis, iso_second
 from chimera.errors import Transient, Unavailable
-from chimera.events import ServiceReported, TradingHalted, TradingResumed, decode
+from chimera.events import (
+    ServiceReported,
+    StreamDisconnected,
+    TradingHalted,
+    TradingResumed,
+    decode,
+)
 from chimera.events.health import ServiceState
 
 HEARTBEAT_KEY = "health:celery"
 RUNTIME = "runtime:"  # sources of halts that are the runtime's own, not a service's
+STREAMS_KEPT_BY = "exchange"
 HEARTBEAT_TTL_S = 300
 _TIMEOUT_S = 2.0
 
@@ -36,7 +43,10 @@ class WorkerReport(msgspec.Struct, frozen=True):
 
 
 class LiveSigns(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that Redis knows about who is alive. `halts` are reasons by source."""
+    """Everything that Redis knows about who is alive. `halts` are reasons by source.
+
+    A stream of the exchange that is lost is a halt too: the router takes no new risk without it.
+    """
 
     reports: dict[str, WorkerReport]
     halts: dict[str, str]
@@ -92,6 +102,7 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
     bus = RedisBus(link, producer="health", epoch=0)
     reports: dict[str, WorkerReport] = {}
     halts: dict[str, str] = {}
+    lost: dict[str, str] = {}
     # All there is: a halt is told once, and may be older than thousands of heartbeats.
     for message in reversed(await bus.latest(HEALTH, max_length(HEALTH))):
         try:
@@ -106,13 +117,20 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
                 # A runtime that begins again does not resume what it halted in its life before; its
                 # heartbeat names what troubles it now.
                 halts = {s: why for s, why in halts.items() if not s.startswith(RUNTIME)}
+            if event.service == STREAMS_KEPT_BY and event.state is ServiceState.OK:
+                lost = {}  # likewise: one that begins again tells of streams only when it loses them
         elif isinstance(event, TradingHalted):
             halts[event.source] = event.reason
         elif isinstance(event, TradingResumed):
             halts.pop(event.source, None)
+        elif isinstance(event, StreamDisconnected):
+            if event.connected:
+                lost.pop(event.stream, None)
+            else:
+                lost[event.stream] = f"lost at {iso_second(event.ts_event)}"
     beat = await link.execute(HEARTBEAT_KEY, "GET", HEARTBEAT_KEY)
     return LiveSigns(
-        reports=reports, halts=halts, celery_beat_at=None if beat is None else int(beat)
+        reports=reports, halts=halts | lost, celery_beat_at=None if beat is None else int(beat)
     )
 
 

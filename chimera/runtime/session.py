@@ -369,11 +369,14 @@ class Session:
         """Say for each service how it is, so that silence means death."""
         while True:
             now = self._clock.now()
+            lost = self._streams_lost()
             if self._dispatcher is None:
                 state, detail = ServiceState.ERROR, "restarting"
             elif self._halts:
                 state = ServiceState.DEGRADED
                 detail = "; ".join(f"{source}: {reason}" for source, reason in self._halts.items())
+            elif lost:
+                state, detail = ServiceState.DEGRADED, f"lost: {', '.join(lost)}"
             else:
                 state, detail = ServiceState.OK, ""
             beats = [
@@ -389,8 +392,15 @@ class Session:
             ]
             # Told again, for workers and pages that were not there when it began.
             halts = [self._standing[source] for source in self._halts]
-            self._outbox.put(Batch(events=[*beats, *halts]))
+            self._outbox.put(Batch(events=[*beats, *halts, *lost.values()]))
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _streams_lost(self) -> dict[str, StreamDisconnected]:
+        """Return the losses still in force of the streams that this process keeps."""
+        if self._exchange is None:
+            return {}
+        standing = self._standing.values()
+        return {e.stream: e for e in standing if isinstance(e, StreamDisconnected)}
 
     async def _finish(self) -> None:
         """Let answers come in and effects go out, within a bound; the record tells the next life."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chimera.demo import ROOT, Demo
+from chimera.demo.stack import ROOT, Demo
 from tests.support.venue_account import VenueAccount
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

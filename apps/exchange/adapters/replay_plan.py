@@ -50,6 +50,9 @@ class ReplayPlan:
     start: Millis
     end: Millis
     symbols: dict[Market, tuple[str, ...]]
+    intervals: dict[
+        Key, str
+    ]  # of the bars that are played, by listing; others play trades or depth
     left_out: tuple[str, ...]  # recordings that end before `start`
     _recordings: tuple[Recording, ...]
     _history: dict[Key, tuple[Recording, ...]]
@@ -106,6 +109,9 @@ def plan_replay(
         symbols={
             market: tuple(sorted(symbol for of, symbol in live if of is market))
             for market in Market
+        },
+        intervals={
+            key: rows[0].interval for key, rows in alive.items() if rows and rows[0].interval
         },
         left_out=tuple(sorted(f"{m.value}-{s}" for m, s in by_key.keys() - live)),
         _recordings=(*extras, *feeding),

@@ -76,7 +76,10 @@ def clock_json(host: Host) -> dict[str, Any]:
 
 
 def status_json(host: Host) -> dict[str, Any]:
-    """Where the feed is and what was served; `progress` is None for a feed without an end."""
+    """Where the feed is and what was served; `progress` is None for a feed without an end.
+
+    `intervals` are of the recorded bars that are played; what plays trades or depth is not among them.
+    """
     feed, counts = host.feed, host.counts
     progress = None
     if feed.end is not None:
@@ -84,6 +87,7 @@ def status_json(host: Host) -> dict[str, Any]:
         progress = 1.0 if feed.next_at is None else min(1.0, (feed.at - feed.start) / length)
     return {
         "now": host.now(),
+        "speed": host.clock.speed,
         "feed": {
             "start": feed.start,
             "end": feed.end,
@@ -94,6 +98,14 @@ def status_json(host: Host) -> dict[str, Any]:
             "actions": feed.actions,
         },
         "symbols": {market.value: host.symbols(market) for market in host.limiters},
+        "intervals": {
+            market.value: {
+                symbol: interval
+                for (of, symbol), interval in host.intervals.items()
+                if of is market
+            }
+            for market in host.limiters
+        },
         "sockets": len(host.sockets),
         "requests": counts.requests,
         "refusals": counts.refusals,

@@ -62,6 +62,7 @@ class _World:
     feed: Iterator[TimedAction]
     start: Millis
     end: Millis | None
+    intervals: Mapping[tuple[Market, str], str]
 
 
 def build_server(options: VenueOptions) -> VenueServer:
@@ -92,6 +93,7 @@ def build_server(options: VenueOptions) -> VenueServer:
         keys=KeyRing(credential),
         rules={m: r.unlimited() if options.unlimited else r for m, r in BINANCE_RULES.items()},
         faults_allowed=options.faults,
+        intervals=world.intervals,
     )
     try:
         return VenueServer(
@@ -109,7 +111,7 @@ def _recorded(options: VenueOptions) -> _World:
     for market, symbols in plan.symbols.items():
         for symbol in symbols:
             venue.load_history(market, symbol, plan.history(market, symbol))
-    return _World(venue, plan.feed(), plan.start, plan.end)
+    return _World(venue, plan.feed(), plan.start, plan.end, plan.intervals)
 
 
 def _simulated(options: VenueOptions) -> _World:
@@ -124,7 +126,7 @@ def _simulated(options: VenueOptions) -> _World:
             shape = flow.FlowShape(start_price=START_PX[symbol])
             venue.load_history(market, symbol, walk_back(shape, start, rng))
             feeds.append(flow.actions(instrument, shape, start=start, rng=rng))
-    return _World(venue, merge(*feeds), start, None)
+    return _World(venue, merge(*feeds), start, None, {})
 
 
 def _venue(symbols: Mapping[Market, Sequence[str]]) -> Venue:

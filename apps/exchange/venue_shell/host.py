@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.outbound import OrderUpdated, PrivateEvent
@@ -44,7 +45,10 @@ class Counts:
 
 
 class Host:
-    """One venue at work. Single-threaded: everything here runs in one event loop."""
+    """One venue at work. Single-threaded: everything here runs in one event loop.
+
+    `intervals` names the width of the recorded bars that a listing is played from.
+    """
 
     def __init__(
         self,
@@ -55,8 +59,10 @@ class Host:
         rules: Mapping[Market, LimitRules] = BINANCE_RULES,
         faults_allowed: bool = False,
         wall: Clock | None = None,
+        intervals: Mapping[tuple[Market, str], str] = MappingProxyType({}),
     ) -> None:
         self.venue = venue
+        self.intervals = intervals
         self.clock = clock
         self.keys = keys
         self.limiters = {market: Limiter(rules[market]) for market in Market}

@@ -8,13 +8,22 @@ import pytest
 from django.core.cache import cache
 from redis import Redis
 
+from apps.config.core.loading import load_bundle
+from apps.health import probes
 from apps.health.catalogue import SERVICE_NAMES, WORKERS
 from apps.health.selectors import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
 from apps.health.tasks import beat
 from chimera.clock import WallClock
-from chimera.events import TradingHalted, TradingResumed, encode
+from chimera.events import (
+    BundleActivated,
+    StreamDisconnected,
+    TradingHalted,
+    TradingResumed,
+    encode,
+)
 from chimera.events.health import ServiceState
 from tests.support.builders import Story, service_reported
+from tests.support.bundles import GOOD_BUNDLE
 
 pytestmark = pytest.mark.django_db
 
@@ -30,11 +39,11 @@ def redis(settings, redis_url) -> Iterator[Redis]:
 
 @pytest.fixture
 def venue(settings) -> Iterator[None]:
-    """A venue that answers its ping."""
+    """A venue that answers its ping, and has no more doors than the real one."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(404 if self.path.startswith("/venue") else 200)
             self.end_headers()
             self.wfile.write(b"{}")
 
@@ -85,6 +94,32 @@ def test_health_with_everything_up_is_green(viewer, redis, venue):
     assert answer.status_code == 200, answer.json()
     assert (answer.json()["colour"], answer.json()["state"]) == ("GREEN", "OK")
     assert viewer.get("/ready").status_code == 200
+
+
+def test_market_without_bars_is_yellow_and_names_the_symbol(viewer, redis, venue, monkeypatch):
+    all_report(redis)
+    beat()
+    active = BundleActivated(
+        id="cfg:g1",
+        ts_event=1,
+        ts_init=1,
+        generation=1,
+        bundle_hash="",
+        bundle=load_bundle(GOOD_BUNDLE),
+        actor="",
+        reason="",
+    )
+    monkeypatch.setattr(probes, "activation_active", lambda: active)
+    assert viewer.get("/health").json()["colour"] == "YELLOW"
+    assert component(viewer, "market") == {
+        "name": "market",
+        "state": "DEGRADED",
+        "critical": False,
+        "detail": "warming up: BTCUSDT-PERP has no bar yet",
+        "latency_ms": None,
+    }
+    assert viewer.get("/api/v1/features/health").json()["state"] == "DEGRADED"
+    assert viewer.get("/api/v1/features/ready").status_code == 200
 
 
 def test_health_without_celery_is_degraded_and_stays_ready(viewer, redis, venue):
@@ -213,3 +248,35 @@ def test_metrics_without_redis_still_say_so(viewer):
 
 def test_metrics_are_not_for_strangers(client):
     assert client.get("/api/v1/metrics").status_code == 403
+
+
+def stream_told(stream: str, *, connected: bool) -> StreamDisconnected:
+    return StreamDisconnected(
+        id=f"s:{connected}", ts_event=1_000, ts_init=1_000, stream=stream, connected=connected
+    )
+
+
+def test_lost_stream_is_a_halt_until_it_is_back(viewer, redis, venue):
+    all_report(redis)
+    beat()
+    say(redis, stream_told("account", connected=False))
+    assert component(viewer, "trading")["detail"] == (
+        "no new risk (account: lost at 1970-01-01 00:00:01 UTC)"
+    )
+    assert viewer.get("/health").json()["colour"] == "ORANGE"
+    assert 'chimera_component_state{component="trading"} 2.0' in (
+        viewer.get("/api/v1/metrics").content.decode()
+    )
+    say(redis, stream_told("account", connected=True))
+    assert viewer.get("/health").json()["colour"] == "GREEN"
+
+
+def test_lost_stream_of_an_earlier_life_ends_with_a_good_heartbeat_of_the_exchange(
+    viewer, redis, venue
+):
+    say(redis, stream_told("market", connected=False))
+    now = WallClock().now()
+    say(redis, service_reported("orders", ServiceState.OK, now))
+    assert component(viewer, "trading")["state"] == "ERROR"
+    say(redis, service_reported("exchange", ServiceState.OK, now))
+    assert component(viewer, "trading")["state"] == "OK"

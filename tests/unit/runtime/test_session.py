@@ -18,6 +18,7 @@ from chimera.events import (
     decode,
 )
 from chimera.events.base import Command, Event
+from chimera.events.health import ServiceReported, ServiceState
 from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import Leases, MemoryLeases
@@ -221,6 +222,31 @@ async def test_session_cores_built_anew_are_told_of_streams_still_lost() -> None
             e.id for e in worker.lives[-1].heard if isinstance(e, StreamDisconnected | BarClosed)
         ]
         assert told == ["user:False", "bar-1"]
+
+
+async def test_session_tells_of_a_lost_stream_at_every_heartbeat_until_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.01)
+
+    async with Worker() as worker:
+        lost = StreamDisconnected(id="l", ts_event=1, ts_init=1, stream="user", connected=False)
+        worker.port.inputs.put_nowait(lost)
+
+        async def heard(state: ServiceState, detail: str) -> None:
+            while True:
+                beats = await worker.published(ServiceReported, "health:events")
+                if beats and (beats[-1].state, beats[-1].detail) == (state, detail):
+                    return
+                await asyncio.sleep(0.005)
+
+        await asyncio.wait_for(heard(ServiceState.DEGRADED, "lost: user"), DEADLINE_S)
+        back = StreamDisconnected(id="b", ts_event=2, ts_init=2, stream="user", connected=True)
+        worker.port.inputs.put_nowait(back)
+        await asyncio.wait_for(heard(ServiceState.OK, ""), DEADLINE_S)
+        told = [e.id for e in await worker.published(StreamDisconnected, "health:events")]
+        assert told.count("l") >= 2
+        assert told[-1] == "b"
 
 
 async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> None:

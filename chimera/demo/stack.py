@@ -1,13 +1,8 @@
-"""The whole platform on this machine, on embedded defaults: what `make demo` runs.
+"""The demo's processes: what they are, how they come up, how they end.
 
-1. A private Redis, a fresh database, demo users, the demo bundle.
-2. The paper venue; then worker, Celery worker and beat, and the web process.
-3. When the pages answer, the address and the logins are printed. Ctrl-C stops everything in good order.
-
-Each process logs to `<state>/logs/<name>.log`. If one ends by itself, all are stopped.
+`chimera.demo` shows them to somebody; the simulations of a live desk drive them from tests.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -24,31 +19,53 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import msgspec
 from rich.console import Console
 
 from chimera.bus.server import PrivateRedis
-from chimera.errors import ChimeraError, ConfigInvalid, Unavailable
+from chimera.clock import Millis, iso_second
+from chimera.demo.bundle import Played, bundle_fitted
+from chimera.errors import ConfigInvalid, Unavailable
 from chimera.runtime.topology import LIVE_SERVICES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
-RECORDED_SPEED = 60.0
-SIMULATED_SPEED = 10.0  # order flow is simulated order by order, so it cannot run as fast
-SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-STATE_NAMES = ("logs", "redis", "static", "venue.json", "chimera.sqlite3", "celerybeat-schedule")
+FEED_CHECK_S = 1.0
+WARM_UP_SHOWN_S = 15.0  # a recording without history warms up for longer; the pages show how far
+STATE_NAMES = (
+    *("logs", "redis", "static", "venue.json", "bundle.yaml"),
+    *("chimera.sqlite3", "celerybeat-schedule"),
+)
+
+
+class Stopped(Exception):
+    """Somebody wants the demo to end before it is up; `stop` follows."""
+
+
+class _Feed(msgspec.Struct):
+    at: Millis
+    done: bool
+
+
+class _VenueStatus(Played, frozen=True):
+    feed: _Feed
 
 
 @dataclass(slots=True)
 class Demo:
-    """One running demo. `start` brings it up, `watch` waits, `stop` ends it."""
+    """One running demo. `start` brings it up, `watch` waits, `stop` ends it.
+
+    Setting `stopping` ends what waits: `start`, `warm_up` and `manage` by raising `Stopped`.
+    """
 
     state_dir: Path
     port: int
     venue_options: list[str]
     bundle: Path
     console: Console
+    stopping: threading.Event = field(default_factory=threading.Event)
     env: dict[str, str] = field(default_factory=dict)
     _redis: PrivateRedis | None = None
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -61,6 +78,8 @@ class Demo:
         ------
         ChimeraError
             If a step failed; its message says which, and where its log is.
+        Stopped
+            If it is not wanted any more.
         """
         _check_port(self.port)
         with self.console.status("starting Redis and the venue") as status:
@@ -94,7 +113,8 @@ class Demo:
         }
         self.manage("migrate", "--verbosity", "0")
         logins = self.manage("demo_users")
-        self.manage("bundle", "activate", str(self.bundle), "--reason", "demo", "--actor", "demo")
+        bundle = str(self._bundle_for_venue())
+        self.manage("bundle", "activate", bundle, "--reason", "demo", "--actor", "demo")
         return logins
 
     def start_worker(self, name: str = "worker", services: Sequence[str] = LIVE_SERVICES) -> None:
@@ -122,12 +142,43 @@ class Demo:
         )
         self._spawn("web", sys.executable, "-m", *web)
 
-    def watch(self, stopping: threading.Event) -> str | None:
-        """Wait until told to stop (None) or a process ends by itself (its name)."""
-        while not stopping.wait(POLL_S):
+    def warm_up(self) -> None:
+        """Show how each symbol warms up, until the desk can decide or the patience is over.
+
+        Raises
+        ------
+        Stopped
+            If the demo is not wanted any more.
+        """
+        command = ("manage.py", "warmup", "--patience", str(WARM_UP_SHOWN_S))
+        with self._log_path("warmup").open("ab") as log:
+            shown = subprocess.Popen(  # noqa: S603 - our own command, no shell
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            while shown.poll() is None and self.ended() is None:
+                self._pause()
+        finally:
+            _end(shown, signal.SIGINT)  # which gives the terminal its cursor back
+
+    def watch(self) -> str | None:
+        """Wait until told to stop (None) or a process ends by itself (its name).
+
+        Says so when the recording that the venue plays has ended.
+        """
+        has_ended, look_at = False, 0.0
+        while not self.stopping.wait(POLL_S):
             ended = self.ended()
             if ended is not None:
                 return ended
+            if not has_ended and time.monotonic() >= look_at:
+                look_at = time.monotonic() + FEED_CHECK_S
+                has_ended = self._tell_end_of_recording()
         return None
 
     def ended(self) -> str | None:
@@ -161,42 +212,82 @@ class Demo:
 
     def manage(self, *arguments: str, check: bool = True) -> str:
         """Run a command of `manage.py` in the demo's environment and return what it printed."""
-        done = subprocess.run(  # noqa: S603 - our own commands, no shell
+        with subprocess.Popen(  # noqa: S603 - our own commands, no shell
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.env,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            tail = (done.stderr or done.stdout).strip().splitlines()[-5:]
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = self._outcome(process)
+            finally:
+                _end(process, signal.SIGTERM)
+        if check and process.returncode:
+            tail = (errors or output).strip().splitlines()[-5:]
             raise ConfigInvalid(f"manage.py {arguments[0]} failed: {' / '.join(tail)}")
-        return done.stdout
+        return output
 
     # --- steps -------------------------------------------------------------------------------------------
 
     def _start_venue(self) -> dict[str, str]:
-        process = self._spawn(
-            "venue",
-            sys.executable,
-            "manage.py",
-            "venue",
-            "--port",
-            "0",
-            *self.venue_options,
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            process.wait()
-            raise ConfigInvalid(f"the venue did not start: {self.last_line('venue')}")
-        (self.state_dir / "venue.json").write_bytes(
-            line
-        )  # a paper account's key: opens nothing else
+        path = self.state_dir / "venue.json"  # with a paper account's key: it opens nothing else
+        command = (sys.executable, "manage.py", "venue", "--port", "0")
+        with path.open("wb") as card:
+            process = self._spawn("venue", *command, *self.venue_options, stdout=card.fileno())
+        while not (line := path.read_bytes()).endswith(b"\n"):
+            if process.poll() is not None:
+                reason = self.last_line("venue").removeprefix("CommandError: ")
+                raise ConfigInvalid(f"the venue did not start: {reason}")
+            self._pause()
         told: dict[str, str] = json.loads(line)
         return told
+
+    def _bundle_for_venue(self) -> Path:
+        """Return the bundle's file, or one made of it for what the venue plays."""
+        try:
+            text = self.bundle.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigInvalid(f"{self.bundle} cannot be read: {error}") from error
+        fitted = bundle_fitted(text, self._venue_status())
+        if fitted == text:
+            return self.bundle
+        path = self.state_dir / "bundle.yaml"
+        path.write_text(fitted)
+        return path
+
+    def _venue_status(self) -> _VenueStatus:
+        address = f"{self.env['CHIMERA_EXCHANGE_URL']}/venue/status"
+        with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - our own venue
+            return msgspec.json.decode(answer.read(), type=_VenueStatus)
+
+    def _tell_end_of_recording(self) -> bool:
+        """Say that the recording has ended, if it has."""
+        try:
+            feed = self._venue_status().feed
+        except OSError:
+            return False  # a venue that ended is noticed by `ended`
+        if feed.done:
+            self.console.print(
+                f"[yellow]The recording has ended at {iso_second(feed.at)}: no more bars will come. "
+                "The pages stay; start again, or give more DATA.[/yellow]",
+                highlight=False,
+            )
+        return feed.done
+
+    def _outcome(self, process: "subprocess.Popen[str]") -> tuple[str, str]:
+        while True:
+            try:
+                return process.communicate(timeout=POLL_S)
+            except subprocess.TimeoutExpired:
+                if self.stopping.is_set():
+                    raise Stopped from None
+
+    def _pause(self) -> None:
+        if self.stopping.wait(POLL_S):
+            raise Stopped
 
     def _spawn(
         self, name: str, *command: str, stdout: int | None = None
@@ -228,7 +319,7 @@ class Demo:
             except urllib.error.HTTPError:
                 return  # it answers; how healthy it is, it says itself
             except OSError:
-                time.sleep(POLL_S)
+                self._pause()
         raise Unavailable(f"no page after {READY_TIMEOUT_S:.0f} s: see {self._log_path('web')}")
 
     @property
@@ -239,64 +330,15 @@ class Demo:
         return self.state_dir / "logs" / f"{name}.log"
 
 
-def main() -> int:
-    options = _options()
-    console = Console()
-    demo = Demo(
-        state_dir=options.state,
-        port=options.port,
-        venue_options=_venue_options(options),
-        bundle=options.bundle,
-        console=console,
-    )
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    failure: str | None = None
-    try:
-        logins = demo.start()
-        console.print(f"\nChimera runs at [bold]{demo.address}[/bold]\n")
-        console.print(logins.strip(), highlight=False)
-        console.print(f"\nLogs are in {demo.state_dir / 'logs'}. Ctrl-C stops everything.")
-        ended = demo.watch(stopping)
-        if ended is not None:
-            failure = f"{ended} ended by itself: see {demo.state_dir / 'logs' / ended}.log"
-    except ChimeraError as error:
-        failure = error.message
-    finally:
-        with console.status("stopping"):
-            unclean = demo.stop()
-    for problem in filter(None, (failure, *unclean)):
-        console.print(f"[red]{problem}[/red]", highlight=False)
-    if not failure and not unclean:
-        console.print("Everything has stopped.")
-    return 1 if failure or unclean else 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--data", nargs="*", default=[], help="recorded files; none: a simulation")
-    parser.add_argument(
-        "--speed",
-        type=float,
-        default=None,
-        help="market seconds per second; recordings 60 and the simulation 10 unless given",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of the simulated order flow")
-    parser.add_argument("--port", type=int, default=8092)
-    parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo")
-    parser.add_argument("--bundle", type=Path, default=ROOT / "bundles" / "demo.yaml")
-    return parser.parse_args()
-
-
-def _venue_options(options: argparse.Namespace) -> list[str]:
-    speed = options.speed
-    if speed is None:
-        speed = RECORDED_SPEED if options.data else SIMULATED_SPEED
-    arguments = ["--seed", str(options.seed), "--speed", str(speed)]
-    if options.data:
-        return [*arguments, "--data", *(str(Path(path).resolve()) for path in options.data)]
-    return [*arguments, "--symbols", *SIMULATED_SYMBOLS]
+def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.Signals) -> None:
+    """Make sure that a helper has ended."""
+    if process.poll() is None:
+        process.send_signal(by)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _clear(state_dir: Path) -> None:
@@ -314,8 +356,6 @@ def _clear(state_dir: Path) -> None:
 
 
 def _check_port(port: int) -> None:
-    if not 0 <= port <= 65_535:
-        raise ConfigInvalid(f"{port} is no port: 1 to 65535")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -324,7 +364,3 @@ def _check_port(port: int) -> None:
             raise ConfigInvalid(
                 f"port {port} is taken; choose another: make demo PORT=8093"
             ) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What the venue's own doors say: whether it is there, what time its market has, whether it goes on.
+
+Called by the probes. Only a local venue tells how its market runs; elsewhere time is the wall's.
+"""
+
+from http import HTTPStatus
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import msgspec
+from django.conf import settings
+
+from chimera.clock import Millis, WallClock
+
+TIMEOUT_S = 2.0
+LIVE_VENUE_URL = "https://fapi.binance.com"
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """The market's time, how much faster than the wall it runs, and when its recording ended."""
+
+    now: Millis
+    speed: float = 1.0
+    ended_at: Millis | None = None
+
+
+class _Position(msgspec.Struct):
+    at: Millis
+    done: bool
+
+
+class _Status(msgspec.Struct):
+    now: Millis
+    speed: float
+    feed: _Position
+
+
+def venue_read(path: str) -> bytes:
+    """Return what the venue's public REST door answers at `path`.
+
+    Raises
+    ------
+    OSError, HTTPException, ValueError
+        If it cannot be reached, or answers anything but 200.
+    """
+    base = (settings.EXCHANGE_URL or LIVE_VENUE_URL).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise ValueError("CHIMERA_EXCHANGE_URL must begin with http:// or https://")
+    with urlopen(Request(f"{base}{path}"), timeout=TIMEOUT_S) as answer:  # noqa: S310  checked above
+        if answer.status != HTTPStatus.OK:
+            raise ValueError(f"the venue answered {answer.status}")
+        return bytes(answer.read())
+
+
+def venue_feed() -> Feed:
+    """Return how the market runs; raises like `venue_read`."""
+    if settings.EXCHANGE_URL:
+        try:
+            told = msgspec.json.decode(venue_read("/venue/status"), type=_Status)
+        except HTTPError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+        else:
+            ended_at = told.feed.at if told.feed.done else None
+            return Feed(now=told.now, speed=told.speed, ended_at=ended_at)
+    return Feed(now=WallClock().now())

@@ -1,0 +1,46 @@
+"""A demo that is told to stop while it starts does so at once and leaves no process."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chimera.bus.server import free_port
+from chimera.demo.stack import ROOT
+
+FOUND_S, PROMPT_S = 30.0, 10.0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["redis", "venue.json", "bundle.yaml", "logs/web.log"])
+def test_demo_told_twice_while_it_starts_stops_cleanly(
+    tmp_path: Path, sent: signal.Signals, moment: str
+) -> None:
+    state = tmp_path / "demo"
+    bundle = tmp_path / "own.yaml"
+    bundle.write_text((ROOT / "bundles/demo.yaml").read_text().replace("ETHUSDT", "XRPUSDT"))
+    options = ("--port", str(free_port()), "--state", str(state), "--bundle", str(bundle))
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "chimera.demo", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + FOUND_S
+        while not (state / moment).exists():
+            assert demo.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        started = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(sent)
+        demo.send_signal(sent)
+        output, _ = demo.communicate(timeout=PROMPT_S)
+    finally:
+        demo.kill()
+    assert (demo.returncode, output.splitlines()[-1]) == (0, "Everything has stopped.")
+    assert [p for p in started if p.is_running()] == []
