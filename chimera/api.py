@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from chimera.correlation import correlation_id
 from chimera.errors import ChimeraError, Forbidden, InvalidInput, NotFound, RateLimited
-from chimera.logging import correlation_id
 
 API_ROOT = "/api/"
 

@@ -6,13 +6,14 @@ only grow, so a writer that remembers the highest one refuses the sleeper (`Fenc
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from chimera.bus.backoff import Backoff, BackoffPolicy
 from chimera.bus.connection import RedisLink
-from chimera.errors import InvalidInput, LeaseLost, Unavailable
+from chimera.errors import InvalidInput, LeaseLost, Transient
 
 LEASE_TTL_MS = 10_000
 
@@ -76,12 +77,12 @@ class Lease:
         self.token = token
         self.ttl_ms = ttl_ms
         self._backend = backend
-        self._end = end  # monotonic seconds
+        self._end = end  # seconds, see `_now_s`
 
     @property
     def held(self) -> bool:
         """Whether the lease is certainly still ours; needs no Redis."""
-        return time.monotonic() < self._end
+        return _now_s() < self._end
 
     def require_held(self) -> None:
         """Raise `LeaseLost` unless the lease is certainly still ours. Cheap: call before each effect."""
@@ -95,11 +96,11 @@ class Lease:
         ------
         LeaseLost
             It had ended, or somebody else holds the resource. Stop at once.
-        Unavailable
-            Redis cannot be reached; the lease goes on until its present end.
+        Transient
+            Redis cannot be reached, or writes nothing; the lease goes on until its present end.
         """
         self.require_held()
-        end = time.monotonic() + self.ttl_ms / 1_000
+        end = _now_s() + self.ttl_ms / 1_000
         if not await self._backend.renew(self.resource, self.holder, self.token, self.ttl_ms):
             self._end = 0.0
             raise self._lost()
@@ -125,14 +126,14 @@ class Lease:
                 try:
                     await self._renew_in_time()
                     break
-                except Unavailable:
+                except Transient:
                     await asyncio.sleep(pauses.next_s())
             pauses.reset()
 
     async def _renew_in_time(self) -> None:
         """Renew, but do not wait for an answer beyond the lease's end."""
         try:
-            await asyncio.wait_for(self.renew(), max(0.0, self._end - time.monotonic()))
+            await asyncio.wait_for(self.renew(), max(0.0, self._end - _now_s()))
         except TimeoutError as error:
             raise self._lost() from error
 
@@ -143,6 +144,42 @@ class Lease:
             holder=self.holder,
             token=self.token,
         )
+
+
+class Tenure:
+    """Several leases held as one. Made by `Leases.acquire_all`; `tokens` are by resource."""
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self._leases = tuple(leases)
+        self.tokens = {lease.resource: lease.token for lease in leases}
+
+    @property
+    def held(self) -> bool:
+        """Whether every lease is certainly still ours."""
+        return all(lease.held for lease in self._leases)
+
+    def require_held(self) -> None:
+        """Raise `LeaseLost` unless every lease is certainly still ours; needs no Redis."""
+        for lease in self._leases:
+            lease.require_held()
+
+    async def keep(self) -> None:
+        """Renew all for ever; raises `LeaseLost` as soon as one is lost."""
+        keeping = [asyncio.ensure_future(lease.keep()) for lease in self._leases]
+        try:
+            done, _ = await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+
+    async def release(self) -> None:
+        """Give all up. What cannot be given up ends by itself."""
+        for lease in self._leases:
+            with suppress(Transient):
+                await lease.release()
 
 
 class Leases:
@@ -163,17 +200,37 @@ class Leases:
             Redis cannot be reached. If it granted the lease all the same, that ends by itself.
         """
         _check(resource, ttl_ms)
-        end = time.monotonic() + ttl_ms / 1_000
+        end = _now_s() + ttl_ms / 1_000
         token = await self._backend.acquire(resource, self._holder, ttl_ms)
         if token is None:
             return None
         return Lease(self._backend, resource, self._holder, token, ttl_ms, end)
 
-    async def require_current(self, resource: str, token: int) -> None:
-        """Raise `LeaseLost` when a newer token than `token` was given out for the resource."""
-        newest = await self._backend.last_token(resource)
-        if token < newest:
-            raise _stale(resource, token, newest)
+    async def acquire_all(
+        self, resources: Sequence[str], *, ttl_ms: int = LEASE_TTL_MS
+    ) -> Tenure | None:
+        """Take all leases or none; return None while somebody holds one of them.
+
+        Nothing is waited for while another is held, and whoever names shared resources in the same
+        order loses to one rival at most; raises as `acquire`.
+        """
+        taken: list[Lease] = []
+        complete = False
+        try:
+            for resource in resources:
+                lease = await self.acquire(resource, ttl_ms=ttl_ms)
+                if lease is None:
+                    return None
+                taken.append(lease)
+            complete = True
+            return Tenure(taken)
+        finally:
+            if not complete:
+                await Tenure(taken).release()
+
+    async def newest_token(self, resource: str) -> int:
+        """Return the highest token given out for the resource, 0 when none was."""
+        return await self._backend.last_token(resource)
 
     async def close(self) -> None:
         """Release connections; leases end by themselves."""
@@ -185,6 +242,10 @@ class Fence:
 
     def __init__(self) -> None:
         self._highest: dict[str, int] = {}
+
+    def learn(self, resource: str, token: int) -> None:
+        """Admit none with a lower token than one that was given out."""
+        self._highest[resource] = max(token, self._highest.get(resource, 0))
 
     def admit(self, resource: str, token: int) -> None:
         """Let a write with `token` pass, and from now on none with a lower one.
@@ -280,6 +341,12 @@ def open_leases(url: str, *, holder: str) -> Leases:
     """Open leases kept at a Redis URL, as `chimera.bus.open_bus` reads it, or at ``memory://``."""
     backend: LeaseBackend = MemoryLeases() if url == "memory://" else RedisLeases(RedisLink(url))
     return Leases(backend, holder=holder)
+
+
+def _now_s() -> float:
+    """Return seconds that go on while the machine is suspended, where it can tell."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 def _lease_key(resource: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from chimera.correlation import bind_correlation_id, correlation_id
+
 CORRELATION_HEADER = "X-Correlation-ID"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SECRET_WORDS = ("secret", "password", "api_key", "apikey", "signature", "token", "authorization")
@@ -51,16 +53,6 @@ def configure(options: dict[str, Any]) -> None:
         logging.getLogger(name).propagate = True
     for noisy in ("uvicorn.access", "asyncio", "httpx", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def bind_correlation_id(correlation_id: str) -> None:
-    """Name what is being worked on; every log line and error until the next call carries it."""
-    structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
-
-
-def correlation_id() -> str:
-    """Return the id of what is being worked on, or ""."""
-    return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 
 class CorrelationMiddleware:

@@ -10,9 +10,10 @@ from apps.health.families import all_streams
 from apps.health.protection import symbols_known
 from apps.health.selectors import health_overview
 from apps.health.states import Colour, HealthOverview
-from apps.health.streams import GroupLag, StreamLevel, stream_levels
+from apps.health.streams import GroupLag, StreamLevel, dead_letter_counts, stream_levels
 from chimera.clock import SECOND, Millis, WallClock
 from chimera.errors import ChimeraError, Unavailable
+from chimera.events import ACCOUNT
 from chimera.events.health import ServiceState
 from chimera.store.shared import shared_store
 
@@ -30,10 +31,13 @@ class _PlatformCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _health_metrics(health_overview())
         try:
-            levels, lags = stream_levels(all_streams(_symbols()))
+            names = all_streams([*_symbols(), ACCOUNT])
+            levels, lags = stream_levels(names)
+            dead = dead_letter_counts(names)
         except Unavailable:
             return  # said already by chimera_component_state
         yield from _stream_metrics(levels, lags, WallClock().now())
+        yield _dead_letters(dead)
 
 
 def _health_metrics(overview: HealthOverview) -> Iterator[Metric]:
@@ -60,6 +64,15 @@ def _health_metrics(overview: HealthOverview) -> Iterator[Metric]:
     for service in overview.services:
         service_state.add_metric([service.name], _STATE_VALUE[service.state])
     yield service_state
+
+
+def _dead_letters(counts: dict[str, int]) -> Metric:
+    letters = GaugeMetricFamily(
+        "chimera_dead_letters", "Entries given up and kept to be looked at", labels=["family"]
+    )
+    for family, count in counts.items():
+        letters.add_metric([family], count)
+    return letters
 
 
 def _stream_metrics(

@@ -4,6 +4,7 @@ Blocking calls for selectors and tasks; each opens its own link, so it works fro
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from django.conf import settings
 from apps.health.families import HEALTH
 from chimera.bus import RedisBus
 from chimera.bus.connection import GROUP_MISSING, RedisLink
-from chimera.bus.streams import max_length
+from chimera.bus.streams import hash_tag, max_length
 from chimera.clock import Millis, iso_second
 from chimera.errors import Transient, Unavailable
 from chimera.events import (
@@ -29,6 +30,7 @@ HEARTBEAT_KEY = "health:celery"
 RUNTIME = "runtime:"  # sources of halts that are the runtime's own, not a service's
 STREAMS_KEPT_BY = "exchange"
 HEARTBEAT_TTL_S = 300
+DEAD_LETTERS_COUNTED = 1_000
 _TIMEOUT_S = 2.0
 
 T = TypeVar("T")
@@ -157,6 +159,20 @@ async def _lags(link: RedisLink, name: str) -> list[GroupLag]:
         )
         for found in groups
     ]
+
+
+def dead_letter_counts(names: list[str]) -> dict[str, int]:
+    """Count the dead letters of the families of `names`, of each hash tag's newest thousand."""
+
+    async def read(link: RedisLink) -> dict[str, int]:
+        bus = RedisBus(link, producer="health", epoch=0)
+        counts = Counter(dict.fromkeys((name.partition(":{")[0] for name in names), 0))
+        for tag in {hash_tag(name) for name in names}:
+            letters = await bus.dead_letters(tag, DEAD_LETTERS_COUNTED)
+            counts.update(letter.message.stream.partition(":{")[0] for letter in letters)
+        return dict(counts)
+
+    return _with_link(read)
 
 
 def _with_link(work: Callable[[RedisLink], Awaitable[T]]) -> T:

@@ -22,6 +22,10 @@ class Event(
 
 
 class Command(Event, frozen=True, kw_only=True, gc=False):
-    """Something the exchange is asked to do. Recorded before it is sent, and never sent twice."""
+    """Something the exchange is asked to do. Recorded before it is sent, and never sent twice.
+
+    `fencing` is the token of the sender's lease, where the command travels to another worker.
+    """
 
     symbol: str
+    fencing: int = 0

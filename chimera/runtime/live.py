@@ -1,7 +1,8 @@
 """The live runtime: the same cores as the simulated one, driven by asyncio, for as long as it has the lease.
 
-Of two workers with the same services only one holds the lease, and only its holder may send. A worker
-that loses it forgets everything and begins again from the record when it gets the lease back.
+Each service has one lease, and a worker takes those of all its services or none. Only their holder may
+record and send. A worker that loses one forgets everything and begins again from the record when it gets
+all of them back.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ import structlog
 
 from chimera.bus import Bus
 from chimera.clock import Clock
-from chimera.errors import LeaseLost, Unavailable
+from chimera.errors import LeaseLost, Transient
 from chimera.events.base import Event
-from chimera.locks import Lease, Leases
+from chimera.locks import Fence, Leases, Tenure
+from chimera.runtime.beginning import Beginning
 from chimera.runtime.contract import ExchangePort, Service
 from chimera.runtime.session import Session
+from chimera.runtime.topology import ROUTER_LEASE, leases_of
 from chimera.store.interface import Store
 
 log = structlog.get_logger(__name__)
@@ -50,6 +53,8 @@ class LiveRuntime:
         """
         self._names = tuple(names)
         self._leases = leases
+        self._fence = Fence()
+        self._beginning = Beginning(first)
         self._open = partial(
             Session,
             build=build,
@@ -57,10 +62,12 @@ class LiveRuntime:
             store=store,
             bus=bus,
             clock=clock,
+            fence=self._fence,
             exchange=exchange,
             streams=streams,
-            first=first,
+            beginning=self._beginning,
         )
+        self._session: Session | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set, then finish what was begun and return."""
@@ -68,29 +75,37 @@ class LiveRuntime:
             lease = await self._acquire(stopping)
             if lease is None:
                 return
+            self._session = self._open(lease)
             try:
-                await self._open(lease).run(stopping)
+                await self._session.run(stopping)
             except LeaseLost as error:
                 log.warning("beginning again from the record", reason=error.message)
             finally:
-                with suppress(Unavailable):  # it ends by itself then
-                    await lease.release()
+                self._session = None
+                await lease.release()
 
-    async def _acquire(self, stopping: asyncio.Event) -> Lease | None:
-        """Wait for this worker's lease."""
-        resource = f"worker:{'+'.join(self._names)}"
+    def learn(self, event: Event) -> None:
+        """Take in a newer bundle that was found out here; every worker finds it out for itself."""
+        if self._beginning.learn(event) and self._session is not None:
+            self._session.learn(event)
+
+    async def _acquire(self, stopping: asyncio.Event) -> Tenure | None:
+        """Wait for the leases of this worker's services."""
+        resources = leases_of(self._names)
         told = False
         while not stopping.is_set():
             try:
-                lease = await self._leases.acquire(resource)
-                reason = "another worker holds it, or has just died with it"
-            except Unavailable as error:
+                # Of the routers that are over, none is heard any more.
+                self._fence.learn(ROUTER_LEASE, await self._leases.newest_token(ROUTER_LEASE))
+                lease = await self._leases.acquire_all(resources)
+                reason = "another worker holds one, or has just died with it"
+            except Transient as error:
                 lease, reason = None, error.message
             if lease is not None:
-                log.info("lease taken", resource=resource, fencing=lease.token)
+                log.info("leases taken", fencing=lease.tokens)
                 return lease
             if not told:
-                log.info("waiting for the lease", resource=resource, reason=reason)
+                log.info("waiting for the leases", resources=resources, reason=reason)
                 told = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), timeout=LEASE_POLL_S)

@@ -3,34 +3,34 @@
 1. Record: all batches that wait are written in one transaction; then their asks leave.
 2. Publish: what was recorded goes to the streams in one pipeline; then the inputs are acknowledged.
 
-A failing store or bus holds its stage up until it is back; nothing is skipped and nothing overtakes.
+A failing store or bus holds its stage up until it is back; nothing is skipped and nothing overtakes. What
+the store refuses for good is given up alone: its asks never leave, and the batches around it go on.
 """
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from chimera.bus import Bus, Outgoing
-from chimera.errors import Unavailable
+from chimera.errors import ChimeraError, Conflict, InvalidInput
 from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
+from chimera.runtime.patience import Trouble, until_done
+from chimera.runtime.waiting import UNTOUCHED, Conflation, Room, Waiting
 from chimera.store.interface import WRITE_BATCH_MAX, Store, Write
 
 log = structlog.get_logger(__name__)
 
 STALE_AFTER_S = 2.0  # an entry that could not be recorded for so long is not sent any more
-RETRY_S = (0.1, 0.2, 0.5, 1.0)
-BATCH_MAX = 500
+BATCH_MAX = UNTOUCHED
 
-Trouble = Callable[[str, str | None], None]  # source, and what is wrong or None when it is over
 Result = TypeVar("Result")
 Done = Callable[[], None]
 
@@ -41,9 +41,18 @@ class Batch:
 
     records: Sequence[Write] = ()
     commands: Sequence[Command] = ()
+    heard: Sequence[Event] = ()  # facts from outside: told even if the record refuses the effects
     events: Sequence[Event] = ()
     done: Done | None = None
     taken_at: float = field(default_factory=time.monotonic)
+    number: int = 0  # in the order of coming
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.records or self.commands or self.heard or self.events or self.done)
+
+
+Refused = Callable[[Batch, ChimeraError], None]
 
 
 class Outbox:
@@ -52,27 +61,41 @@ class Outbox:
         *,
         store: Store,
         bus: Bus,
+        room: Room,
         execute: Callable[[Command], None],
+        require_held: Callable[[], None],
         trouble: Trouble,
+        refused: Refused,
     ) -> None:
+        """Prepare the two stages.
+
+        Parameters
+        ----------
+        room : where it is said that more waits than may
+        require_held : raises `LeaseLost` when this worker may neither write nor send any more
+        refused : hears of a batch that the store refuses for good
+        """
         self._store = store
         self._bus = bus
         self._execute = execute
+        self._require_held = require_held
         self._trouble = trouble
-        self._to_record: deque[Batch] = deque()
-        self._to_publish: deque[tuple[Sequence[Event], Done | None]] = deque()
+        self._refused = refused
+        self._to_record: Waiting[Batch] = Waiting("to record", room, _thin)
+        self._to_publish: Waiting[Batch] = Waiting("to publish", room, _thin)
         self._record_wanted = asyncio.Event()
         self._publish_wanted = asyncio.Event()
         self._put = 0  # how many batches there ever were
+        self._recorded = 0  # the number of the last that was recorded
         self._left = asyncio.Event()  # set when some have been recorded
         # Django refuses its database inside a running loop, and one writer needs no locks.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def put(self, batch: Batch) -> None:
-        if not (batch.records or batch.commands or batch.events or batch.done):
+        if batch.is_empty:
             return
+        self._put = batch.number = self._put + 1
         self._to_record.append(batch)
-        self._put += 1
         self._record_wanted.set()
 
     async def in_store_thread(self, call: Callable[[], Result]) -> Result:
@@ -82,7 +105,7 @@ class Outbox:
     async def flushed(self) -> None:
         """Wait until everything put so far has been recorded and its asks have left."""
         seen = self._put
-        while self._put - len(self._to_record) < seen:
+        while self._to_record and self._recorded < seen:
             self._left.clear()
             await self._left.wait()
 
@@ -98,23 +121,25 @@ class Outbox:
             await self._publish_wanted.wait()
             self._publish_wanted.clear()
             while self._to_publish:
-                await self._publish(list(islice(self._to_publish, BATCH_MAX)))
+                await self._publish(self._to_publish.oldest(BATCH_MAX))
 
     async def drain(self) -> None:
-        """Record and publish what is left, once, when the runtime stops."""
+        """Record and publish what is left when the runtime stops."""
         while self._to_record:
             await self._record(self._oldest())
-        if self._to_publish:
-            await self._publish(list(self._to_publish))
+        while self._to_publish:
+            await self._publish(self._to_publish.oldest(BATCH_MAX))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    # --- record ----------------------------------------------------------------------------------------------
 
     def _oldest(self) -> list[Batch]:
         """Return the batches that wait longest, as many as the store takes at once."""
         batches: list[Batch] = []
         writes = 0
-        for batch in islice(self._to_record, BATCH_MAX):
+        for batch in self._to_record.oldest(BATCH_MAX):
             writes += len(batch.records)
             if batches and writes > WRITE_BATCH_MAX:
                 break
@@ -122,22 +147,47 @@ class Outbox:
         return batches
 
     async def _record(self, batches: Sequence[Batch]) -> None:
-        writes = [record for batch in batches for record in batch.records]
-        if writes and not self._written_at_once(writes):
-            await self._until_available(
-                "runtime:store", lambda: self.in_store_thread(lambda: self._store.write(writes))
-            )
+        self._require_held()
+        refused: dict[int, ChimeraError] = {}
+        try:
+            await self._write([record for batch in batches for record in batch.records])
+        except (Conflict, InvalidInput):
+            refused = await self._write_apart(batches)
+        self._require_held()  # the write may have taken longer than the lease lasts
         # From here on nothing waits: a batch leaves the queue and its asks leave together.
         now = time.monotonic()
         for batch in batches:
-            self._to_record.popleft()
-            late = now - batch.taken_at > STALE_AFTER_S
-            for command in batch.commands:
-                self._leave(command, late=late)
-            if batch.events or batch.done is not None:
-                self._to_publish.append((batch.events, batch.done))
+            self._to_record.pop()
+            error = refused.get(batch.number)
+            if error is not None:
+                batch.events = ()
+                self._refused(batch, error)
+            else:
+                late = now - batch.taken_at > STALE_AFTER_S
+                for command in batch.commands:
+                    self._leave(command, late=late)
+            batch.records = batch.commands = ()
+            if not batch.is_empty:
+                self._to_publish.append(batch)
+        self._recorded = batches[-1].number
         self._publish_wanted.set()
         self._left.set()
+
+    async def _write(self, writes: Sequence[Write]) -> None:
+        if not writes or self._written_at_once(writes):
+            return
+        write = partial(self._store.write, writes)
+        await until_done("runtime:store", lambda: self.in_store_thread(write), self._trouble)
+
+    async def _write_apart(self, batches: Sequence[Batch]) -> dict[int, ChimeraError]:
+        """Write each batch by itself, and return by number those that cannot be written."""
+        refused: dict[int, ChimeraError] = {}
+        for batch in batches:
+            try:
+                await self._write(batch.records)
+            except (Conflict, InvalidInput) as error:
+                refused[batch.number] = error
+        return refused
 
     def _written_at_once(self, writes: Sequence[Write]) -> bool:
         """Write what need not be durable right here, if the store can without waiting."""
@@ -152,30 +202,23 @@ class Outbox:
             return
         self._execute(command)
 
-    async def _publish(self, waiting: Sequence[tuple[Sequence[Event], Done | None]]) -> None:
+    # --- publish ---------------------------------------------------------------------------------------------
+
+    async def _publish(self, waiting: Sequence[Batch]) -> None:
         messages = [
-            Outgoing(stream_of(event), encode(event)) for events, _ in waiting for event in events
+            Outgoing(stream_of(event), encode(event))
+            for batch in waiting
+            for event in (*batch.heard, *batch.events)
         ]
         if messages:
-            await self._until_available("runtime:bus", lambda: self._bus.publish(messages))
-        for _, done in waiting:
-            self._to_publish.popleft()
-            if done is not None:
-                done()
+            await until_done("runtime:bus", lambda: self._bus.publish(messages), self._trouble)
+        for batch in waiting:
+            self._to_publish.pop()
+            if batch.done is not None:
+                batch.done()
 
-    async def _until_available(self, source: str, call: Callable[[], Awaitable[object]]) -> None:
-        failures = 0
-        while True:
-            try:
-                await call()
-            except Unavailable as error:
-                if failures == 0:
-                    self._trouble(source, error.message)
-                    log.warning("holding effects back", source=source, reason=error.message)
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
-                continue
-            if failures:
-                self._trouble(source, None)
-                log.info("effects flow again", source=source, after_failures=failures)
-            return
+
+def _thin(batch: Batch, conflation: Conflation) -> bool:
+    batch.events = [event for event in reversed(batch.events) if conflation.keeps(event)][::-1]
+    batch.heard = [event for event in reversed(batch.heard) if conflation.keeps(event)][::-1]
+    return not batch.is_empty

@@ -2,38 +2,37 @@
 
 Inputs are the local exchange's events, other workers' messages, and timers. A core that raises takes no
 effect with it: new risk stops, the cores are built again from the record, and the event is offered
-again; what fails again and again is given up as a dead letter, with an alert.
+again; what fails again and again is given up as a dead letter, with an alert. So are effects that the
+record refuses: whatever the cores believed of it, they learn anew.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import msgspec
 import structlog
 
-from chimera.bus import Bus, ConsumeOptions, GapKind, Message, StartFrom, Subscription
+from chimera.bus import Bus, DeadLetter
 from chimera.clock import Clock
-from chimera.errors import InvariantBroken, Transient, Unavailable
-from chimera.events import decode
+from chimera.correlation import CORRELATION, bind_correlation_id
+from chimera.errors import ChimeraError, InvariantBroken, LeaseLost, Transient
 from chimera.events.base import Command, Event
-from chimera.events.health import (
-    ServiceReported,
-    ServiceState,
-    StreamDisconnected,
-    TradingHalted,
-    TradingResumed,
-)
+from chimera.events.health import ServiceReported, ServiceState, TimerFired
 from chimera.events.orders import QueryOrder, SubmitOrder
-from chimera.locks import Lease
-from chimera.runtime.acknowledging import Acknowledger
-from chimera.runtime.contract import START, ExchangePort, Record, Service, Wake
+from chimera.locks import Fence, Tenure
+from chimera.runtime.alerts import alert
+from chimera.runtime.beginning import Beginning
+from chimera.runtime.contract import START, ExchangePort, Service, Wake
 from chimera.runtime.dispatch import Dispatcher, ServiceFailed
 from chimera.runtime.outbox import Batch, Outbox
+from chimera.runtime.patience import until_done
+from chimera.runtime.reading import Receipt, StreamReader
 from chimera.runtime.timers import Timers
+from chimera.runtime.topology import ROUTER_LEASE
+from chimera.runtime.troubles import Troubles
+from chimera.runtime.waiting import Conflation, Room, Waiting
 from chimera.store.interface import Store
 
 log = structlog.get_logger(__name__)
@@ -41,18 +40,8 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_S = 2.0
 ATTEMPTS_PER_EVENT = 3
 RESTART_S = (0.2, 1.0, 3.0)
-BACKLOG_MAX = 50_000
 FINISH_S = 5.0
 SUBMIT_STALE_MS = 5_000
-TROUBLES = ("runtime:store", "runtime:bus", "runtime:streams")
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """How an input's source is told what became of it."""
-
-    acknowledge: Callable[[], None]
-    give_up: Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +49,62 @@ class _Input:
     event: Event
     tell: bool = False  # whether it began here, and the other workers are to be told
     receipt: Receipt | None = None
+    first: bool = False  # whether cores are given it at each start anyway
 
 
 class Session:
     def __init__(
         self,
-        lease: Lease,
+        lease: Tenure,
         *,
         build: Callable[[], Sequence[Service]],
         names: Sequence[str],
         store: Store,
         bus: Bus,
         clock: Clock,
+        fence: Fence,
         exchange: ExchangePort | None,
         streams: Sequence[str],
-        first: Sequence[Event],
+        beginning: Beginning,
     ) -> None:
         self._lease = lease
         self._build = build
         self._names = tuple(names)
-        self._bus = bus
+        self._worker = "+".join(names)
         self._clock = clock
         self._exchange = exchange
-        self._streams = tuple(streams)
-        self._first = tuple(first)
-        self._outbox = Outbox(store=store, bus=bus, execute=self._execute, trouble=self._on_trouble)
+        self._beginning = beginning
+        self._troubles = Troubles(self._worker, clock, self.bring)
+        self._room = Room()
+        self._outbox = Outbox(
+            store=store,
+            bus=bus,
+            room=self._room,
+            execute=self._execute,
+            require_held=lease.require_held,
+            trouble=self._troubles.tell,
+            refused=self._on_refused,
+        )
         self._dispatcher: Dispatcher | None = None
         self._timers = Timers()
         self._timer_set = asyncio.Event()
-        self._backlog: deque[_Input] = deque()
-        self._failures: dict[str, int] = {}
-        self._halts: dict[str, str] = {}
-        self._standing: dict[str, Event] = {}  # what cores built anew must be told again
+        self._backlog: Waiting[_Input] = Waiting("to handle", self._room, _thin)
+        self._failures: dict[str, int] = {}  # of inputs that are offered again
         self._rebuild_wanted = asyncio.Event()
+        self._built = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
-        self._acknowledger: Acknowledger | None = None
+        self._reader: StreamReader | None = None
+        if streams:
+            self._reader = StreamReader(
+                bus,
+                streams,
+                self._worker,
+                fence=fence,
+                on_event=lambda event, receipt: self._take(_Input(event, receipt=receipt)),
+                on_command=self._on_command,
+                on_dead_letter=self._on_dead_letter,
+                trouble=self._troubles.tell,
+            )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set, then record and publish what is left.
@@ -102,24 +112,23 @@ class Session:
         Raises
         ------
         LeaseLost
-            Nothing more may be sent from here.
+            Nothing more may be recorded or sent from here.
         """
-        await self._start_cores()
-        for cause in TROUBLES:  # an earlier life may have ended in the middle of one
-            self.bring(self._resumed(self._source(cause)))
+        self._troubles.end_those_before()
+        self._rebuild_wanted.set()
         work = {
             "lease": self._lease.keep(),
             "record": self._outbox.record_forever(),
             "publish": self._outbox.publish_forever(),
             "timers": self._fire_timers(),
-            "restarts": self._restart_cores(),
+            "cores": self._keep_cores(),
             "heartbeat": self._beat(),
             "stop": stopping.wait(),
         }
         if self._exchange is not None:
-            work["exchange"] = self._exchange.run(self.bring)
-        if self._streams:
-            work["streams"] = self._read_streams()
+            work["exchange"] = self._hear(self._exchange)
+        if self._reader is not None:
+            work["streams"] = self._read(self._reader)
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in work.items()]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -137,18 +146,27 @@ class Session:
         """Take in an event that began in this process, and tell the other workers of it."""
         self._take(_Input(event, tell=True))
 
+    def learn(self, event: Event) -> None:
+        """Take in an event that every worker finds out for itself."""
+        self._take(_Input(event))
+
     def _take(self, given: _Input) -> None:
         """Run an event through the local cores now and hand its effects to the outbox."""
-        self._remember(given.event)
+        event = given.event
+        self._troubles.remember(event, own=given.tell)
+        self._beginning.learn(event)
         if self._dispatcher is None:
-            if len(self._backlog) < BACKLOG_MAX:
+            if not given.first:
                 self._backlog.append(given)
             return
+        correlated = CORRELATION.set(event.id)
         try:
-            follows = self._dispatcher.cascade(given.event, self._clock.now())
+            follows = self._dispatcher.cascade(event, self._clock.now())
         except ServiceFailed as error:
             self._on_failure(given, error)
             return
+        finally:
+            CORRELATION.reset(correlated)
         for wake in follows.wakes:
             self._timers.set(wake)
             self._timer_set.set()
@@ -156,33 +174,61 @@ class Session:
             Batch(
                 records=follows.records,
                 commands=follows.commands,
-                events=[given.event, *follows.told] if given.tell else follows.told,
+                heard=(event,) if given.tell else (),
+                events=follows.told,
                 done=given.receipt.acknowledge if given.receipt is not None else None,
             )
         )
-
-    def _remember(self, event: Event) -> None:
-        """Keep what is in force until it is over: halts, and streams that are lost."""
-        match event:
-            case TradingHalted(source=source):
-                self._standing[source] = event
-            case TradingResumed(source=source):
-                self._standing.pop(source, None)
-            case StreamDisconnected(stream=stream, connected=False):
-                self._standing[stream] = event
-            case StreamDisconnected(stream=stream):
-                self._standing.pop(stream, None)
 
     # --- asks ------------------------------------------------------------------------------------------------
 
     def _execute(self, command: Command) -> None:
         """Send a recorded command to the exchange: here, or by stream to the worker that has it."""
-        if not self._lease.held:
-            log.warning("not sent: the lease is lost", command=command.id)
-        elif self._exchange is None:
-            self._outbox.put(Batch(events=(command,)))
+        if self._exchange is not None:
+            self._in_background(self._ask(self._exchange, command))
         else:
-            self._in_background(self._exchange.execute(command, self.bring))
+            token = self._lease.tokens.get(ROUTER_LEASE, 0)
+            fenced = msgspec.structs.replace(command, fencing=token)
+            self._outbox.put(Batch(events=(fenced,)))
+
+    async def _ask(self, exchange: ExchangePort, command: Command) -> None:
+        bind_correlation_id(command.id)
+        await exchange.execute(command, self.bring)
+
+    def _on_command(
+        self, command: Command, repeated: bool, acknowledge: Callable[[], None]
+    ) -> None:
+        if self._exchange is not None:
+            self._in_background(self._carry_out(self._exchange, command, repeated, acknowledge))
+
+    async def _carry_out(
+        self,
+        exchange: ExchangePort,
+        command: Command,
+        repeated: bool,
+        acknowledge: Callable[[], None],
+    ) -> None:
+        """Carry out another worker's command.
+
+        A submit that was delivered before may have left, and one that waited long is no longer
+        wanted; of either it is only asked what became of it, and whoever sent it draws the conclusion.
+        """
+        if not self._lease.held:
+            return  # whoever has it now will be delivered this again
+        age_ms = self._clock.now() - command.ts_init
+        stale = age_ms > SUBMIT_STALE_MS * getattr(self._clock, "speed", 1)
+        if isinstance(command, SubmitOrder) and (repeated or stale):
+            command = QueryOrder(
+                id=f"query:{command.id}",
+                cause=command.id,
+                ts_event=command.ts_event,
+                ts_init=self._clock.now(),
+                symbol=command.symbol,
+                client_order_id=command.client_order_id,
+                conditional=command.trigger_px is not None,
+            )
+        await self._ask(exchange, command)
+        self._outbox.put(Batch(done=acknowledge))
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -203,110 +249,53 @@ class Session:
             wait_s = None if due is None else self._clock.seconds_until(due)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._timer_set.wait(), timeout=wait_s)
-            while (timer := self._timers.pop_due(self._clock.now())) is not None:
-                self._take(_Input(timer))
+            self._take_timers()
 
-    async def _read_streams(self) -> None:
-        """Take in what other workers publish; acknowledge each message after its effects."""
-        group = "+".join(self._names)
-        options = ConsumeOptions(start=StartFrom.OLDEST)  # instruments and histories lie there
-        subscription = self._bus.consume(self._streams, group, group, options=options)
-        self._acknowledger = Acknowledger(subscription)
+    def _take_timers(self) -> None:
+        while (timer := self._timers.pop_due(self._clock.now())) is not None:
+            self._take(_Input(timer, first=timer.timer == START))
+
+    async def _hear(self, exchange: ExchangePort) -> None:
+        """Take in what the exchange brings; do not listen while there is no room for it.
+
+        Whoever listens again is told that the streams are back, and asks for what was missed.
+        """
+        await self._built.wait()
+        while True:
+            hearing = asyncio.create_task(exchange.run(self.bring))
+            lacking = asyncio.create_task(self._room.lacking.wait())
+            try:
+                await asyncio.wait({hearing, lacking}, return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done():
+                    hearing.result()
+                    return
+            finally:
+                hearing.cancel()
+                lacking.cancel()
+                await asyncio.gather(hearing, lacking, return_exceptions=True)
+            self._troubles.tell("runtime:room", "too much waits to be recorded or published")
+            await self._room.there.wait()
+            self._troubles.tell("runtime:room", None)
+
+    async def _read(self, reader: StreamReader) -> None:
         try:
             while True:
-                try:
-                    batch = await subscription.fetch()
-                except Unavailable as error:
-                    self._on_trouble("runtime:streams", error.message)
-                    continue
-                self._on_trouble("runtime:streams", None)
-                for gap in batch.gaps:
-                    missing = gap.kind is GapKind.MISSING
-                    tell = log.warning if missing else log.info
-                    tell("a producer's sequence is broken", gap=msgspec.to_builtins(gap))
-                for message in batch.messages:
-                    await self._take_message(message, subscription, self._acknowledger)
+                await self._built.wait()
+                await self._room.there.wait()
+                await reader.take()
                 # Asking for more at once would only keep what was taken from being recorded.
                 await self._outbox.flushed()
         finally:
-            await subscription.close()
-
-    async def _take_message(
-        self, message: Message, subscription: Subscription, acknowledger: Acknowledger
-    ) -> None:
-        async def give_up(reason: str) -> None:
-            with suppress(Unavailable):
-                await subscription.reject(message, reason)
-
-        try:
-            event = decode(message.payload)
-        except msgspec.MsgspecError as error:
-            await give_up(f"not an event we know: {error}")
-            return
-        acknowledge = partial(acknowledger.add, message)
-        if isinstance(event, Command):
-            self._in_background(self._carry_out(event, message.deliveries > 1, acknowledge))
-        else:
-            self._take(_Input(event, receipt=Receipt(acknowledge, give_up)))
-
-    async def _carry_out(
-        self, command: Command, repeated: bool, acknowledge: Callable[[], None]
-    ) -> None:
-        """Carry out another worker's command.
-
-        A submit that was delivered before may have left, and one that waited long is no longer
-        wanted; of either it is only asked what became of it, and whoever sent it draws the conclusion.
-        """
-        if self._exchange is None:
-            return
-        age_ms = self._clock.now() - command.ts_init
-        stale = age_ms > SUBMIT_STALE_MS * getattr(self._clock, "speed", 1)
-        if isinstance(command, SubmitOrder) and (repeated or stale):
-            command = QueryOrder(
-                id=f"query:{command.id}",
-                cause=command.id,
-                ts_event=command.ts_event,
-                ts_init=self._clock.now(),
-                symbol=command.symbol,
-                client_order_id=command.client_order_id,
-                conditional=command.trigger_px is not None,
-            )
-        await self._exchange.execute(command, self.bring)
-        self._outbox.put(Batch(done=acknowledge))
+            await reader.close()
 
     # --- trouble ---------------------------------------------------------------------------------------------
-
-    def _on_trouble(self, cause: str, reason: str | None) -> None:
-        """Stop new risk while something is in trouble here, and resume it when that is over."""
-        now = self._clock.now()
-        source = self._source(cause)
-        if reason is None:
-            if self._halts.pop(source, None) is not None:
-                self.bring(self._resumed(source))
-        elif source not in self._halts:
-            self._halts[source] = reason
-            self.bring(
-                TradingHalted(
-                    id=f"halt:{source}:{now}",
-                    ts_event=now,
-                    ts_init=now,
-                    source=source,
-                    reason=reason,
-                )
-            )
-
-    def _resumed(self, source: str) -> TradingResumed:
-        now = self._clock.now()
-        return TradingResumed(id=f"resume:{source}:{now}", ts_event=now, ts_init=now, source=source)
-
-    def _source(self, cause: str) -> str:
-        """Name a trouble of this worker, so that another worker's end of it does not end ours."""
-        return f"{cause}:{'+'.join(self._names)}"
 
     def _on_failure(self, given: _Input, error: ServiceFailed) -> None:
         """A core raised: nothing of this event is carried out, and the cores are built anew."""
         event = given.event
-        attempts = self._failures[event.id] = self._failures.get(event.id, 0) + 1
+        # A timer of a new life has another id.
+        name = f"{event.service}:{event.timer}" if isinstance(event, TimerFired) else event.id
+        attempts = self._failures[name] = self._failures.get(name, 0) + 1
         log.error(
             "a core failed",
             service=error.details["service"],
@@ -314,54 +303,93 @@ class Session:
             attempt=attempts,
             exc_info=error.__cause__,
         )
-        self._dispatcher = None
-        if attempts < ATTEMPTS_PER_EVENT:
-            self._backlog.appendleft(given)
-        else:
-            self._give_up(given, error)
-        self._rebuild_wanted.set()
+        self._want_cores()
+        if attempts >= ATTEMPTS_PER_EVENT:
+            if not given.first or attempts == ATTEMPTS_PER_EVENT:
+                self._give_up(given, error)
+        elif not given.first:
+            self._backlog.put_back(given)
 
     def _give_up(self, given: _Input, error: ServiceFailed) -> None:
-        """Keep what cannot be handled as an alert, and as a dead letter where it came by stream."""
-        now = self._clock.now()
-        alert = ServiceReported(
-            id=f"given-up:{given.event.id}:{now}",
-            cause=given.event.id,
-            ts_event=now,
-            ts_init=now,
-            service=str(error.details["service"]),
-            state=ServiceState.ERROR,
-            detail=error.message,
-        )
-        self._outbox.put(
-            Batch(records=(Record("alerts", alert.id, alert, "", now),), events=(alert,))
-        )
+        """Keep what cannot be handled as an alert; what came by stream, as a dead letter with one."""
         if given.receipt is not None:
             self._in_background(_awaited(given.receipt.give_up(error.message)))
+            return
+        self._outbox.put(
+            alert(
+                "given-up",
+                given.event.id,
+                self._clock.now(),
+                cause=given.event.id,
+                service=str(error.details["service"]),
+                detail=error.message,
+            )
+        )
 
-    async def _restart_cores(self) -> None:
+    def _on_refused(self, batch: Batch, error: ChimeraError) -> None:
+        """The record has something else: what it has is what the cores begin again with.
+
+        The router then asks the venue about every order it finds there, and about the account.
+        """
+        log.error("effects given up: the record refuses them", reason=error.message)
+        about = f"{batch.records[0].collection}:{batch.records[0].key}:{batch.number}"
+        self._outbox.put(
+            alert("refused", about, self._clock.now(), service=self._worker, detail=error.message)
+        )
+        self._failures["record"] = self._failures.get("record", 0) + 1
+        self._want_cores()
+        self._troubles.tell("runtime:record", error.message)
+
+    def _on_dead_letter(self, letter: DeadLetter) -> None:
+        message = letter.message
+        log.error(
+            "dead letter", stream=message.stream, entry=message.entry_id, reason=letter.reason
+        )
+        about = f"{message.stream}:{message.entry_id}"
+        detail = f"entry {message.entry_id} of {message.stream} was given up: {letter.reason}"
+        self._outbox.put(
+            alert("dead-letter", about, self._clock.now(), service=self._worker, detail=detail)
+        )
+
+    def _want_cores(self) -> None:
+        self._dispatcher = None
+        self._built.clear()
+        self._rebuild_wanted.set()
+
+    async def _keep_cores(self) -> None:
+        """Build the cores, and build them anew whenever one raised or the record refused something."""
         while True:
             await self._rebuild_wanted.wait()
             self._rebuild_wanted.clear()
-            attempt = max(self._failures.values(), default=1)
-            await asyncio.sleep(RESTART_S[min(attempt, len(RESTART_S)) - 1])
+            if self._failures:
+                attempt = min(max(self._failures.values()), len(RESTART_S))
+                await asyncio.sleep(RESTART_S[attempt - 1])
             await self._outbox.flushed()
             await self._start_cores()
+            await self._outbox.flushed()
+            if not self._rebuild_wanted.is_set():  # all that was offered again has been dealt with
+                self._failures.clear()
+                self._troubles.tell("runtime:record", None)
 
     async def _start_cores(self) -> None:
         """Build the cores from the record and give them what they begin with, then what waited."""
-        services = await self._outbox.in_store_thread(self._build)
+        services = await until_done(
+            "runtime:cores",
+            lambda: self._outbox.in_store_thread(self._build),
+            self._troubles.tell,
+        )
         self._dispatcher = Dispatcher(services)
-        for event in (*self._first, *self._standing.values()):
-            self._take(_Input(event))
+        for event in (*self._beginning, *self._troubles.in_force):
+            self._take(_Input(event, first=True))
         now = self._clock.now()
         for service in services:
             self._timers.set(Wake(service.name, START, now))
         self._timer_set.set()
-        while (timer := self._timers.pop_due(now)) is not None:
-            self._take(_Input(timer))
+        self._take_timers()
         while self._backlog and self._dispatcher is not None:
-            self._take(self._backlog.popleft())
+            self._take(self._backlog.pop())
+        if self._dispatcher is not None:
+            self._built.set()
 
     # --- life ------------------------------------------------------------------------------------------------
 
@@ -369,16 +397,10 @@ class Session:
         """Say for each service how it is, so that silence means death."""
         while True:
             now = self._clock.now()
-            lost = self._streams_lost()
+            detail = self._troubles.detail
+            state = ServiceState.DEGRADED if detail else ServiceState.OK
             if self._dispatcher is None:
-                state, detail = ServiceState.ERROR, "restarting"
-            elif self._halts:
-                state = ServiceState.DEGRADED
-                detail = "; ".join(f"{source}: {reason}" for source, reason in self._halts.items())
-            elif lost:
-                state, detail = ServiceState.DEGRADED, f"lost: {', '.join(lost)}"
-            else:
-                state, detail = ServiceState.OK, ""
+                state, detail = ServiceState.ERROR, detail or "restarting"
             beats = [
                 ServiceReported(
                     id=f"beat:{name}:{now}",
@@ -390,30 +412,30 @@ class Session:
                 )
                 for name in self._names
             ]
-            # Told again, for workers and pages that were not there when it began.
-            halts = [self._standing[source] for source in self._halts]
-            self._outbox.put(Batch(events=[*beats, *halts, *lost.values()]))
+            # What is in force is told again, for workers and pages that were not there when it began.
+            self._outbox.put(Batch(events=[*beats, *self._troubles.own]))
             await asyncio.sleep(HEARTBEAT_S)
 
-    def _streams_lost(self) -> dict[str, StreamDisconnected]:
-        """Return the losses still in force of the streams that this process keeps."""
-        if self._exchange is None:
-            return {}
-        standing = self._standing.values()
-        return {e.stream: e for e in standing if isinstance(e, StreamDisconnected)}
-
     async def _finish(self) -> None:
-        """Let answers come in and effects go out, within a bound; the record tells the next life."""
-        with suppress(TimeoutError, Transient):
+        """Let answers come in and effects go out, within a bound; the record tells the next life.
+
+        Without the lease nothing more is recorded or told: another worker may be at it already.
+        """
+        with suppress(TimeoutError, Transient, LeaseLost):
+            self._lease.require_held()
             async with asyncio.timeout(FINISH_S):
-                if self._background and self._lease.held:
+                if self._background:
                     await asyncio.gather(*self._background, return_exceptions=True)
                 await self._outbox.drain()
-                if self._acknowledger is not None:
-                    await self._acknowledger.flush()
+                if self._reader is not None:
+                    await self._reader.flush()
         for task in self._background:
             task.cancel()
         self._outbox.close()
+
+
+def _thin(given: _Input, conflation: Conflation) -> bool:
+    return given.receipt is not None or conflation.keeps(given.event)
 
 
 async def _awaited(work: Awaitable[None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from chimera.events import ACCOUNT
 
 LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
+ROUTER_LEASE = "service:orders"  # its token comes with every command to the exchange
 
 # family of streams: (publishers, readers). Families named with {} have one stream for each symbol.
 FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -28,6 +29,11 @@ FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
 }
 _OF_THE_ACCOUNT = ("ord:cmd:{}", "ord:result:{}")
+
+
+def leases_of(services: Iterable[str]) -> list[str]:
+    """Name the lease of each service, in the one order in which all workers take them."""
+    return [f"service:{name}" for name in sorted(services)]
 
 
 def streams_to_read(services: Iterable[str], symbols: Sequence[str]) -> list[str]:

@@ -1,13 +1,17 @@
 """The demo's Redis, venue and workers on recorded data, without pages: for tests of whole processes."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from rich.console import Console
 
+from chimera.bus.server import PrivateRedis
 from chimera.demo.stack import ROOT, Demo
 from tests.support.venue_account import VenueAccount
 
@@ -36,6 +40,19 @@ class DeskRun:
 
     def holding(self) -> bool:
         return bool(self.venue.positions())
+
+    def restart_redis(self, *, keep: bool) -> None:
+        """Kill Redis and start it again on its port, with its append-only file or with nothing."""
+        redis = self.demo._redis
+        assert redis is not None
+        redis.kill()
+        if not keep:
+            for path in redis.directory.glob("appendonly*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        redis.start()
+
+    def decisions(self) -> int:
+        return int(json.loads(self.ask("replay", "--json"))["decisions"])
 
     def ask(self, *command: str) -> str:
         return self.demo.manage(*command, check=False)
@@ -70,7 +87,9 @@ def desk_run(
         console=Console(quiet=True),
     )
     try:
-        demo.prepare()
+        # With a file, so that a test may stop Redis and find its data again.
+        with patch("chimera.demo.PrivateRedis", partial(PrivateRedis, append_only=True)):
+            demo.prepare()
         yield DeskRun(demo)
     finally:
         demo.stop()

@@ -8,20 +8,23 @@ import asyncio
 import os
 import signal
 import socket
+import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import structlog
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
 from chimera.bundles import Bundle
 from chimera.bus import open_bus
 from chimera.clock import INTERVALS, Clock, ScaledClock
-from chimera.errors import ChimeraError, Unavailable
+from chimera.errors import ChimeraError, Transient, Unavailable
 from chimera.events import BundleActivated
 from chimera.locks import open_leases
 from chimera.runtime.contract import ExchangePort
@@ -36,6 +39,8 @@ log = structlog.get_logger(__name__)
 WAIT_S = 0.5
 CLOCK_CHECK_S = 3.0
 MARKET_CHECK_S = 1.0
+
+Found = TypeVar("Found")
 
 
 class Command(BaseCommand):
@@ -59,11 +64,10 @@ async def _run(names: tuple[str, ...]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
 
-    store = open_store(settings.STORE_URL)
-    await asyncio.to_thread(store.ensure)
-    while not stopping.is_set():
-        active = await _active_bundle(stopping)
-        clock = await _venue_clock(stopping)
+    store = await _until_there("the store", _ready_store, stopping)
+    while store is not None and not stopping.is_set():
+        active = await _until_there("an active bundle", _active_bundle, stopping)
+        clock = await _until_there("the venue", _venue_clock, stopping)
         if active is not None and clock is not None:
             await _work(names, store, active, clock, stopping)
 
@@ -77,7 +81,9 @@ async def _work(
 ) -> None:
     """Work until `stopping` is set, or until the active bundle is one of another market."""
     bundle = active.bundle
-    living = await asyncio.to_thread(living_orders, store)
+    living = await _until_there("the record", partial(living_orders, store), stopping)
+    if living is None:
+        return
     symbols = tuple(sorted({*bundle.symbols, *(order.symbol for order in living)}))
     context = WorkerContext(
         store=store,
@@ -115,8 +121,8 @@ async def _work(
     log.info("worker starts", services=names, bundle=bundle.name, generation=active.generation)
     ending = asyncio.Event()
     following = [
-        asyncio.create_task(_follow_venue_clock(clock)),
-        asyncio.create_task(_end_with_market(bundle, ending, stopping, exchange)),
+        asyncio.create_task(_follow_venue_clock(clock, stopping)),
+        asyncio.create_task(_follow_bundle(bundle, ending, stopping, runtime, exchange)),
     ]
     try:
         await runtime.run(ending)
@@ -130,21 +136,25 @@ async def _work(
     log.info("worker stopped", services=names)
 
 
-async def _end_with_market(
-    bundle: Bundle, ending: asyncio.Event, stopping: asyncio.Event, exchange: Any
+async def _follow_bundle(
+    bundle: Bundle,
+    ending: asyncio.Event,
+    stopping: asyncio.Event,
+    runtime: LiveRuntime,
+    exchange: Any,
 ) -> None:
     """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars.
 
-    A bundle of the same market may look further back: the exchange brings a longer history then.
+    A newer generation of the same market is taken in, in case its announcement was lost. It may look
+    further back: the exchange brings a longer history then.
     """
-    activation_active = import_string("apps.config.selectors.activation_active")
     try:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), timeout=MARKET_CHECK_S)
                 return
             try:
-                active: BundleActivated | None = await asyncio.to_thread(activation_active)
+                active = await _unless_stopped(_active_bundle, stopping)
             except (DatabaseError, ChimeraError) as error:
                 log.warning("the active bundle cannot be read", reason=str(error))
                 continue
@@ -153,6 +163,7 @@ async def _end_with_market(
             if not _same_market(active.bundle, bundle):
                 log.info("another market: beginning again", bundle=active.bundle.name)
                 return
+            runtime.learn(active)
             if exchange is not None:
                 exchange.require_history(_required_bars(active.bundle))
     finally:
@@ -168,45 +179,88 @@ def _required_bars(bundle: Bundle) -> int:
     return required
 
 
-async def _active_bundle(stopping: asyncio.Event) -> BundleActivated | None:
-    """Wait until somebody has activated a bundle."""
-    activation_active = import_string("apps.config.selectors.activation_active")
+async def _until_there(
+    what: str, find: Callable[[], Found | None], stopping: asyncio.Event
+) -> Found | None:
+    """Wait until `find` finds something; None when this process is told to stop before."""
     told = False
     while not stopping.is_set():
-        active: BundleActivated | None = await asyncio.to_thread(activation_active)
-        if active is not None:
-            return active
-        if not told:
-            log.info("waiting for an active bundle: manage.py bundle activate FILE")
-            told = True
-        await asyncio.sleep(WAIT_S)
-    return None
-
-
-async def _venue_clock(stopping: asyncio.Event) -> Clock | None:
-    """Wait until the venue tells its clock."""
-    venue_clock = import_string("apps.exchange.worker.venue_clock")
-    told = False
-    while not stopping.is_set():
+        reason = "there is none yet"
         try:
-            clock: Clock = await asyncio.to_thread(venue_clock, settings.EXCHANGE_URL)
-        except Unavailable as error:
-            if not told:
-                log.info("waiting for the venue", reason=error.message)
-                told = True
-            await asyncio.sleep(WAIT_S)
-        else:
-            return clock
+            found = await _unless_stopped(find, stopping)
+        except (Transient, DatabaseError) as error:
+            found, reason = None, str(error)
+        if found is not None:
+            return found
+        if not told and not stopping.is_set():
+            log.info(f"waiting for {what}", reason=reason)
+            told = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), timeout=WAIT_S)
     return None
 
 
-async def _follow_venue_clock(clock: Clock) -> None:
+async def _unless_stopped(call: Callable[[], Found], stopping: asyncio.Event) -> Found | None:
+    """Return what `call` gives, or None at once when told to stop meanwhile.
+
+    A thread of an executor would hold the process's end up until it is through.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Found] = loop.create_future()
+
+    def settle(result: Found | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(cast(Found, result))
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = call()
+        except Exception as error:
+            failure = error
+        finally:
+            connections.close_all()  # they are this thread's own
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=work, daemon=True, name="waiting").start()
+    stop = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {answer, stop}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        answer.cancel()
+        stop.cancel()
+
+
+def _ready_store() -> Store:
+    store = open_store(settings.STORE_URL)
+    store.ensure()
+    return store
+
+
+def _active_bundle() -> BundleActivated | None:
+    """Return what somebody has activated: manage.py bundle activate FILE."""
+    active: BundleActivated | None = import_string("apps.config.selectors.activation_active")()
+    return active
+
+
+def _venue_clock() -> Clock:
+    clock: Clock = import_string("apps.exchange.worker.venue_clock")(settings.EXCHANGE_URL)
+    return clock
+
+
+async def _follow_venue_clock(clock: Clock, stopping: asyncio.Event) -> None:
     """Keep a replay's clock: a venue that was started again tells another one."""
-    venue_clock = import_string("apps.exchange.worker.venue_clock")
     while isinstance(clock, ScaledClock):
         await asyncio.sleep(CLOCK_CHECK_S)
         with suppress(Unavailable):  # the connector says that it is gone
-            told = await asyncio.to_thread(venue_clock, settings.EXCHANGE_URL)
+            told = await _unless_stopped(_venue_clock, stopping)
             if isinstance(told, ScaledClock) and told.anchor_ns != clock.anchor_ns:
                 log.warning("the venue began another replay", origin=told.origin, speed=told.speed)
                 clock.follow(told)

@@ -13,6 +13,8 @@ from apps.health import probes
 from apps.health.catalogue import SERVICE_NAMES, WORKERS
 from apps.health.selectors import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
 from apps.health.tasks import beat
+from chimera.bus import DeadLetter, Message
+from chimera.bus.wire import dead_letter_fields
 from chimera.clock import WallClock
 from chimera.events import (
     BundleActivated,
@@ -239,6 +241,20 @@ def test_metrics_show_components_streams_and_lag(viewer, redis, story):
     assert 'chimera_stream_entries{stream="health:events"} 5.0' in text
     assert 'chimera_stream_pending_entries{group="watchers",stream="health:events"} 0.0' in text
     assert 'chimera_stream_entries{stream="mkt:{BTCUSDT-PERP}"} 0.0' in text
+
+
+def test_metrics_count_dead_letters_by_family(viewer, redis, story):
+    letter = DeadLetter(
+        message=Message("signals:new", "1-0", b"{}", "test", 1, 1),
+        group="orders",
+        consumer="orders",
+        reason="not an event we know",
+    )
+    fields = dead_letter_fields(letter)
+    redis.xadd("dead:{signals:new}", dict(zip(fields[::2], fields[1::2], strict=True)))
+    text = viewer.get("/api/v1/metrics").content.decode()
+    assert 'chimera_dead_letters{family="signals:new"} 1.0' in text
+    assert 'chimera_dead_letters{family="ord:cmd"} 0.0' in text
 
 
 def test_metrics_without_redis_still_say_so(viewer):

@@ -118,18 +118,33 @@ async def test_keep_raises_once_the_lease_is_taken_away(open_as: OpenLeases) -> 
     assert not lease.held
 
 
-async def test_require_current_refuses_a_token_that_was_followed(open_as: OpenLeases) -> None:
+async def test_newest_token_is_the_last_given_out(open_as: OpenLeases) -> None:
     leases = open_as("a")
     first = await leases.acquire(RESOURCE)
     assert first is not None
-    await leases.require_current(RESOURCE, first.token)
+    assert await leases.newest_token(RESOURCE) == first.token
     await first.release()
     second = await leases.acquire(RESOURCE)
     assert second is not None
 
-    await leases.require_current(RESOURCE, second.token)
+    assert await leases.newest_token(RESOURCE) == second.token
+
+
+async def test_acquire_all_takes_all_or_none(open_as: OpenLeases) -> None:
+    held = await open_as("a").acquire(RESOURCE)
+    assert held is not None
+    both = ["orders:A", RESOURCE]
+
+    assert await open_as("b").acquire_all(both) is None
+    await held.release()
+    tenure = await open_as("b").acquire_all(both)  # so the first was not kept
+
+    assert tenure is not None
+    assert set(tenure.tokens) == set(both)
+    assert tenure.held
+    await tenure.release()
     with pytest.raises(LeaseLost):
-        await leases.require_current(RESOURCE, first.token)
+        tenure.require_held()
 
 
 @pytest.mark.parametrize("resource", ["", "a b", "orders:{BTC}"])

@@ -12,6 +12,7 @@ from chimera.events import TradingHalted, decode
 from chimera.events.base import Command
 from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch, Outbox
+from chimera.runtime.waiting import Room
 from chimera.store.interface import Write
 from chimera.store.memory import MemoryStore
 
@@ -50,7 +51,15 @@ async def carried_out(store: TwoWays, *batches: Batch) -> list[str]:
     def refuse(command: Command) -> None:
         raise AssertionError(f"{command} was not asked for")
 
-    outbox = Outbox(store=store, bus=bus, execute=refuse, trouble=lambda source, reason: None)
+    outbox = Outbox(
+        store=store,
+        bus=bus,
+        room=Room(),
+        execute=refuse,
+        require_held=lambda: None,
+        trouble=print,
+        refused=print,
+    )
     tasks = [
         asyncio.create_task(outbox.record_forever()),
         asyncio.create_task(outbox.publish_forever()),
@@ -83,7 +92,15 @@ def test_flushed_waits_for_what_was_put_before_and_not_for_what_comes_after() ->
 
     async def flush_meanwhile() -> None:
         bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
-        outbox = Outbox(store=Slow(), bus=bus, execute=print, trouble=print)
+        outbox = Outbox(
+            store=Slow(),
+            bus=bus,
+            room=Room(),
+            execute=print,
+            require_held=lambda: None,
+            trouble=print,
+            refused=print,
+        )
         tasks = [
             asyncio.create_task(outbox.record_forever()),
             asyncio.create_task(keep_putting(outbox)),

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
-from chimera.bus import MemoryBroker, MemoryBus
+from chimera.bus import MemoryBroker, MemoryBus, Outgoing
 from chimera.clock import Millis, WallClock
-from chimera.errors import Unavailable
+from chimera.errors import Transient, Unavailable
 from chimera.events import (
     BarClosed,
     StreamDisconnected,
@@ -21,12 +23,12 @@ from chimera.events.base import Command, Event
 from chimera.events.health import ServiceReported, ServiceState
 from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
-from chimera.locks import Leases, MemoryLeases
+from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
-from chimera.runtime import outbox, session
+from chimera.runtime import outbox, session, troubles
 from chimera.runtime.contract import Ask, Effect, Record, Service
 from chimera.runtime.live import LiveRuntime
-from chimera.store.interface import Write
+from chimera.store.interface import Page, Write
 from chimera.store.memory import MemoryStore
 
 DEADLINE_S = 5.0
@@ -62,6 +64,17 @@ class Core:
     def __init__(self, failures: dict[str, int]) -> None:
         self.failures = failures
         self.heard: list[Event] = []
+
+    @property
+    def halted(self) -> bool:
+        """Whether some halt has not been resumed."""
+        halts: set[str] = set()
+        for event in self.heard:
+            if isinstance(event, TradingHalted):
+                halts.add(event.source)
+            elif isinstance(event, TradingResumed):
+                halts.discard(event.source)
+        return bool(halts)
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         if self.failures.get(event.id, 0) > 0:
@@ -106,18 +119,52 @@ class SickStore(MemoryStore):
         super().__init__()
         self.sick = False
 
+    def query(self, *args: Any, **kwargs: Any) -> Page:
+        if self.sick:
+            raise Unavailable("the store is out of reach")
+        return super().query(*args, **kwargs)
+
     def write(self, batch: Sequence[Write]) -> int:
         if self.sick:
             raise Unavailable("the store is out of reach")
         return super().write(batch)
 
 
+class SickBus(MemoryBus):
+    """A bus that can be there and take nothing, as a Redis that cannot save does."""
+
+    sick = False
+
+    async def publish(self, messages: Sequence[Outgoing]) -> list[str]:
+        if self.sick:
+            raise Transient("Redis refused: MISCONF")
+        return await super().publish(messages)
+
+
+class RememberingLeases(Leases):
+    """Leases whose holder a test can put to sleep."""
+
+    def __init__(self, backend: MemoryLeases, *, holder: str) -> None:
+        super().__init__(backend, holder=holder)
+        self.taken: list[Lease] = []
+
+    async def acquire(self, resource: str, *, ttl_ms: int = LEASE_TTL_MS) -> Lease | None:
+        lease = await super().acquire(resource, ttl_ms=ttl_ms)
+        if lease is not None:
+            self.taken.append(lease)
+        return lease
+
+
 class Worker:
     """A live runtime under test; an async context manager."""
 
-    def __init__(self, failures: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, failures: dict[str, int] | None = None, *, streams: Sequence[str] = ()
+    ) -> None:
         self.port, self.store, self.broker = Port(), SickStore(), MemoryBroker()
+        self.bus = SickBus(self.broker, producer="core", epoch=1)
         self.backend = MemoryLeases()
+        self.leases = RememberingLeases(self.backend, holder="test")
         self.lives: list[Core] = []
         self.failures = failures or {}
         self.stopping = asyncio.Event()
@@ -125,13 +172,15 @@ class Worker:
             build=self._build,
             names=("core",),
             store=self.store,
-            bus=MemoryBus(self.broker, producer="core", epoch=1),
+            bus=self.bus,
             clock=WallClock(),
-            leases=Leases(self.backend, holder="test"),
+            leases=self.leases,
             exchange=self.port,
+            streams=streams,
         )
 
     def _build(self) -> list[Service]:
+        self.store.query("signals")
         self.lives.append(Core(self.failures))
         return [self.lives[-1]]
 
@@ -150,6 +199,12 @@ class Worker:
                 await asyncio.sleep(0.005)
 
         await asyncio.wait_for(poll(), DEADLINE_S)
+
+    def sleep_through_lease(self) -> None:
+        """Let the worker wake up after the end of its lease, without having noticed."""
+        self.backend._held["service:core"].end = 0.0
+        for lease in self.leases.taken:
+            lease._end = 0.0
 
     def recorded(self, collection: str = "signals") -> list[str]:
         return [document.key for document in self.store.query(collection).documents]
@@ -176,6 +231,7 @@ async def test_session_event_is_recorded_then_asked_then_published() -> None:
 
 async def test_session_store_out_of_reach_sends_nothing_until_it_is_back() -> None:
     async with Worker() as worker:
+        await worker.until(lambda: bool(worker.lives))
         worker.store.sick = True
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(
@@ -262,7 +318,7 @@ async def test_session_lease_lost_begins_again_from_the_record() -> None:
     async with Worker() as worker:
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        held = worker.backend._held["worker:core"]
+        held = worker.backend._held["service:core"]
         held.end = 0.0  # as if the worker had slept through it
         await worker.until(lambda: len(worker.lives) == 2)
         worker.port.inputs.put_nowait(bar(2))
@@ -273,7 +329,7 @@ async def test_session_new_life_ends_the_troubles_of_the_one_before() -> None:
     async with Worker() as worker:
         await worker.until(lambda: bool(worker.lives))
     resumed = await worker.published(TradingResumed, "health:events")
-    assert {event.source for event in resumed} == {f"{cause}:core" for cause in session.TROUBLES}
+    assert {event.source for event in resumed} == {f"{cause}:core" for cause in troubles.CAUSES}
 
 
 async def test_session_second_worker_waits_while_the_first_holds_the_lease() -> None:
@@ -293,3 +349,93 @@ async def test_session_stop_finishes_what_was_begun() -> None:
             worker.port.inputs.put_nowait(bar(number))
         await worker.until(lambda: len(worker.lives[-1].heard) >= 50)
     assert len(worker.recorded()) == 50
+
+
+async def test_session_store_away_while_cores_are_built_is_waited_for() -> None:
+    worker = Worker()
+    worker.store.sick = True
+    async with worker:
+        await worker.until(lambda: bool(worker.broker.stream("health:events").entries))
+        assert worker.lives == []
+        worker.store.sick = False
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(lambda: worker.recorded() == ["bar-1"])
+
+
+async def test_session_bus_that_refuses_halts_trading_and_is_waited_for() -> None:
+    async with Worker() as worker:
+        await worker.until(lambda: bool(worker.lives))
+        worker.bus.sick = True
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(
+            lambda: any(isinstance(e, TradingHalted) for e in worker.lives[-1].heard)
+        )
+        worker.bus.sick = False
+        await worker.until(lambda: isinstance(worker.lives[-1].heard[-1], TradingResumed))
+    published = await worker.published(BarClosed, "mkt:{BTCUSDT-PERP}")
+    assert [event.id for event in published] == ["bar-1"]
+
+
+async def test_session_effects_the_record_refuses_are_given_up_and_others_go_on() -> None:
+    async with Worker() as worker:
+        await worker.until(lambda: bool(worker.lives))
+        worker.store.write([Record("signals", "bar-2", bar(99), "BTCUSDT-PERP", 2)])
+        for number in (1, 2, 3):
+            worker.port.inputs.put_nowait(bar(number))
+        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2", "bar-3"])
+        await worker.until(lambda: len(worker.lives) == 2)  # its cores believed otherwise
+        await worker.until(lambda: len(worker.recorded("alerts")) == 1)
+        await worker.until(lambda: not worker.lives[-1].halted)
+    assert worker.port.asked == ["submit:bar-1", "submit:bar-3"]
+    (alert,) = worker.store.query("alerts").documents
+    assert "signals/bar-2" in alert.body["detail"]
+    published = await worker.published(BarClosed, "mkt:{BTCUSDT-PERP}")
+    assert [event.id for event in published] == ["bar-1", "bar-2", "bar-3"]
+
+
+async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert() -> None:
+    async with Worker(streams=["signals:new"]) as worker:
+        await worker.bus.publish([Outgoing("signals:new", b"{}")])
+        await worker.until(lambda: len(worker.recorded("alerts")) == 1)
+    (alert,) = worker.store.query("alerts").documents
+    assert "signals:new" in alert.body["detail"]
+    assert len(await worker.bus.dead_letters("signals:new")) == 1
+
+
+async def test_session_forgets_failures_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "RESTART_S", (0.01, 0.01, 60.0))
+    async with Worker({"bar-1": 99, "bar-2": 1}) as worker:
+        worker.failures["bar-1"] = 2
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(lambda: worker.recorded() == ["bar-1"])
+        worker.port.inputs.put_nowait(bar(2))
+        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2"])
+        worker.failures["bar-3"] = 2
+        worker.port.inputs.put_nowait(bar(3))
+        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2", "bar-3"])
+
+
+async def test_session_worker_that_slept_through_its_lease_neither_records_nor_sends() -> None:
+    async with Worker() as worker:
+        await worker.until(lambda: bool(worker.lives))
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(lambda: worker.port.asked == ["submit:bar-1"])
+        rival = Leases(worker.backend, holder="rival")
+        worker.sleep_through_lease()
+        taken = await rival.acquire("service:core")
+        assert taken is not None
+        worker.port.inputs.put_nowait(bar(2))
+        await worker.until(worker.port.inputs.empty)
+        await asyncio.sleep(0)
+    assert worker.recorded() == ["bar-1"]
+    assert worker.port.asked == ["submit:bar-1"]
+
+
+async def test_session_logs_carry_the_id_of_the_event_at_hand() -> None:
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        async with Worker({"bar-1": 1}) as worker:
+            worker.port.inputs.put_nowait(bar(1))
+            await worker.until(lambda: worker.recorded() == ["bar-1"])
+    failed = [line for line in logs if line["event"] == "a core failed"]
+    assert [line["correlation_id"] for line in failed] == ["bar-1"]
+    assert all("correlation_id" not in line for line in logs if line not in failed)

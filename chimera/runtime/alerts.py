@@ -1,0 +1,27 @@
+"""What people must look at: kept as a document, and told to the other services."""
+
+import re
+
+from chimera.clock import Millis
+from chimera.events.health import ServiceReported, ServiceState
+from chimera.runtime.contract import Record
+from chimera.runtime.outbox import Batch
+
+_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_\-:.@()+,=;$!*'%]")  # see `chimera.store.checks`
+_ABOUT_MAX = 150
+
+
+def alert(
+    kind: str, about: str, now: Millis, *, service: str, detail: str, cause: str = ""
+) -> Batch:
+    """Return the effects of an alert of `kind`, named after what it is about."""
+    told = ServiceReported(
+        id=f"{kind}:{_NOT_IN_KEYS.sub('', about)[:_ABOUT_MAX]}:{now}",
+        cause=cause,
+        ts_event=now,
+        ts_init=now,
+        service=service,
+        state=ServiceState.ERROR,
+        detail=detail,
+    )
+    return Batch(records=(Record("alerts", told.id, told, "", now),), events=(told,))

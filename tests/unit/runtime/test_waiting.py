@@ -1,0 +1,88 @@
+"""What queues let go of at their bound, and that nothing else is lost."""
+
+import pytest
+
+from chimera.events import BarClosed, QuoteChanged
+from chimera.events.base import Event
+from chimera.runtime import waiting
+from chimera.runtime.waiting import Conflation, Room, Waiting
+
+MAX, UNTOUCHED = 40, 4
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "WAITING_MAX", MAX)
+    monkeypatch.setattr(waiting, "UNTOUCHED", UNTOUCHED)
+
+
+def keeps(event: Event, conflation: Conflation) -> bool:
+    return conflation.keeps(event)
+
+
+def quote(number: int) -> QuoteChanged:
+    return QuoteChanged(
+        id=f"q{number}",
+        ts_event=number,
+        ts_init=number,
+        symbol="BTCUSDT-PERP" if number % 2 else "ETHUSDT-PERP",
+        bid_px=1.0,
+        bid_qty=1.0,
+        ask_px=2.0,
+        ask_qty=1.0,
+    )
+
+
+def bar(number: int) -> BarClosed:
+    return BarClosed(
+        id=f"b{number}",
+        ts_event=number,
+        ts_init=number,
+        symbol="BTCUSDT-PERP",
+        interval="1m",
+        open_time=number - 1,
+        open=1.0,
+        high=1.0,
+        low=1.0,
+        close=1.0,
+        volume=1.0,
+    )
+
+
+def test_quotes_beyond_the_bound_leave_only_the_newest_of_each_symbol() -> None:
+    room = Room()
+    queue: Waiting[Event] = Waiting("test", room, keeps)
+
+    for number in range(MAX):
+        queue.append(quote(number))
+
+    left = [event.id for event in queue.oldest(MAX)]
+    assert left == ["q0", "q1", "q2", "q3", "q38", "q39"]
+    assert room.there.is_set()
+
+
+def test_what_may_not_be_lost_stops_inputs_until_most_is_dealt_with() -> None:
+    room = Room()
+    queue: Waiting[Event] = Waiting("test", room, keeps)
+
+    for number in range(MAX):
+        queue.append(bar(number))
+
+    assert [event.id for event in queue.oldest(MAX)] == [f"b{n}" for n in range(MAX)]
+    assert room.lacking.is_set()
+    while len(queue) > MAX // 4:
+        assert not room.there.is_set()
+        queue.pop()
+    assert room.there.is_set()
+
+
+def test_room_is_there_only_when_all_queues_have_it() -> None:
+    room = Room()
+    room.lack("one")
+    room.lack("other")
+
+    room.regain("one")
+    assert not room.there.is_set()
+    room.regain("other")
+    assert room.there.is_set()
+    assert not room.lacking.is_set()
