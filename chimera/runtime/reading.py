@@ -4,10 +4,11 @@ A command is carried out only if no newer router has spoken: it carries the fenc
 lease, and one older than the newest token known here is refused.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -29,7 +30,7 @@ class Receipt:
     """How an input's source is told what became of it."""
 
     acknowledge: Callable[[], None]
-    give_up: Callable[[str], Awaitable[None]]
+    give_up: Callable[[str], Coroutine[Any, Any, None]]
 
 
 class StreamReader:

@@ -15,6 +15,7 @@ from chimera.events import (
     BarClosed,
     StreamDisconnected,
     SubmitOrder,
+    TimerFired,
     TradingHalted,
     TradingResumed,
     decode,
@@ -24,7 +25,7 @@ from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
-from chimera.runtime import outbox, session, troubles
+from chimera.runtime import outbox, session, troubles, waiting
 from chimera.runtime.contract import Ask, Effect, Record, Service
 from chimera.runtime.live import LiveRuntime
 from chimera.store.interface import Page, Write
@@ -53,6 +54,7 @@ class Core:
     """Records every bar and asks for an entry at each; fails where it is told to."""
 
     name: ClassVar[str] = "core"
+    fails_at_start: ClassVar[int] = 0
     consumes: ClassVar[tuple[type[Event], ...]] = (
         BarClosed,
         StreamDisconnected,
@@ -79,6 +81,11 @@ class Core:
         if self.failures.get(event.id, 0) > 0:
             self.failures[event.id] -= 1
             raise RuntimeError("told to fail")
+        if isinstance(event, TimerFired):
+            if Core.fails_at_start > 0:
+                Core.fails_at_start -= 1
+                raise RuntimeError("told to fail at its start")
+            return ()
         self.heard.append(event)
         if not isinstance(event, BarClosed):
             return ()
@@ -102,10 +109,15 @@ class Port:
     def __init__(self) -> None:
         self.inputs: asyncio.Queue[Event] = asyncio.Queue()
         self.asked: list[str] = []
+        self.listening = False
 
     async def run(self, sink: Callable[[Event], None]) -> None:
-        while True:
-            sink(await self.inputs.get())
+        self.listening = True
+        try:
+            while True:
+                sink(await self.inputs.get())
+        finally:
+            self.listening = False
 
     async def execute(self, command: Command, sink: Callable[[Event], None]) -> None:
         self.asked.append(command.id)
@@ -203,7 +215,7 @@ class Worker:
         """Let the worker wake up after the end of its lease, without having noticed."""
         self.backend._held["service:core"].end = 0.0
         for lease in self.leases.taken:
-            lease._end = 0.0
+            lease.end = 0.0
 
     def recorded(self, collection: str = "signals") -> list[str]:
         return [document.key for document in self.store.query(collection).documents]
@@ -376,17 +388,45 @@ async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert
     assert len(await worker.bus.dead_letters("signals:new")) == 1
 
 
-async def test_session_forgets_failures_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RESTART_S", (0.01, 0.01, 60.0))
-    async with Worker({"bar-1": 99, "bar-2": 1}) as worker:
-        worker.failures["bar-1"] = 2
+async def test_session_failures_that_are_over_do_not_slow_later_restarts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Worker({"bar-1": 99, "bar-3": 1}) as worker:
+        for number in (1, 2):
+            worker.port.inputs.put_nowait(bar(number))
+        await worker.until(lambda: worker.recorded() == ["bar-2"])
+        monkeypatch.setattr(session, "RESTART_S", (0.01, 60.0, 60.0))
+        worker.port.inputs.put_nowait(bar(3))
+        await worker.until(lambda: worker.recorded() == ["bar-2", "bar-3"])
+
+
+async def test_session_core_that_fails_at_its_start_slows_down_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Core, "fails_at_start", 5)
+    async with Worker() as worker:
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        worker.port.inputs.put_nowait(bar(2))
-        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2"])
-        worker.failures["bar-3"] = 2
-        worker.port.inputs.put_nowait(bar(3))
-        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2", "bar-3"])
+        assert len(worker.recorded("alerts")) == 1
+        assert len(worker.lives) == 6
+
+
+async def test_session_stops_listening_when_too_much_waits_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "WAITING_MAX", 40)
+    monkeypatch.setattr(waiting, "UNTOUCHED", 4)
+    async with Worker() as worker:
+        await worker.until(lambda: worker.port.listening)
+        worker.store.sick = True
+        for number in range(100, 160):
+            worker.port.inputs.put_nowait(bar(number))
+        await worker.until(lambda: not worker.port.listening)
+        worker.port.inputs.put_nowait(bar(200))
+        worker.store.sick = False
+        await worker.until(lambda: worker.port.listening)
+        await worker.until(lambda: "bar-200" in worker.recorded())
+    assert worker.recorded() == [f"bar-{number}" for number in (*range(100, 160), 200)]
 
 
 async def test_session_worker_that_slept_through_its_lease_neither_records_nor_sends() -> None:
