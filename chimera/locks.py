@@ -16,6 +16,7 @@ from chimera.bus.connection import RedisLink
 from chimera.errors import InvalidInput, LeaseLost, Transient
 
 LEASE_TTL_MS = 10_000
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former counts suspended time
 
 # Redis's clock is the floor of every token, so that they grow even when Redis lost its counters.
 _ACQUIRE = """
@@ -77,12 +78,12 @@ class Lease:
         self.token = token
         self.ttl_ms = ttl_ms
         self._backend = backend
-        self._end = end  # seconds, see `_now_s`
+        self.end = end  # seconds, by the clock of `_now_s`
 
     @property
     def held(self) -> bool:
         """Whether the lease is certainly still ours; needs no Redis."""
-        return _now_s() < self._end
+        return _now_s() < self.end
 
     def require_held(self) -> None:
         """Raise `LeaseLost` unless the lease is certainly still ours. Cheap: call before each effect."""
@@ -102,13 +103,13 @@ class Lease:
         self.require_held()
         end = _now_s() + self.ttl_ms / 1_000
         if not await self._backend.renew(self.resource, self.holder, self.token, self.ttl_ms):
-            self._end = 0.0
+            self.end = 0.0
             raise self._lost()
-        self._end = end
+        self.end = end
 
     async def release(self) -> None:
         """Give the resource up, so that another need not wait. Harmless when it is lost already."""
-        self._end = 0.0
+        self.end = 0.0
         await self._backend.release(self.resource, self.holder, self.token)
 
     async def keep(self) -> NoReturn:
@@ -133,7 +134,7 @@ class Lease:
     async def _renew_in_time(self) -> None:
         """Renew, but do not wait for an answer beyond the lease's end."""
         try:
-            await asyncio.wait_for(self.renew(), max(0.0, self._end - _now_s()))
+            await asyncio.wait_for(self.renew(), max(0.0, self.end - _now_s()))
         except TimeoutError as error:
             raise self._lost() from error
 
@@ -156,12 +157,15 @@ class Tenure:
     @property
     def held(self) -> bool:
         """Whether every lease is certainly still ours."""
-        return all(lease.held for lease in self._leases)
+        now = _now_s()
+        return all(now < lease.end for lease in self._leases)
 
     def require_held(self) -> None:
         """Raise `LeaseLost` unless every lease is certainly still ours; needs no Redis."""
+        now = _now_s()
         for lease in self._leases:
-            lease.require_held()
+            if now >= lease.end:
+                lease.require_held()
 
     async def keep(self) -> None:
         """Renew all for ever; raises `LeaseLost` as soon as one is lost."""
@@ -344,9 +348,7 @@ def open_leases(url: str, *, holder: str) -> Leases:
 
 
 def _now_s() -> float:
-    """Return seconds that go on while the machine is suspended, where it can tell."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
+    return time.clock_gettime(_CLOCK)
 
 
 def _lease_key(resource: str) -> str:

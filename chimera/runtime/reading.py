@@ -4,15 +4,16 @@ A command is carried out only if no newer router has spoken: it carries the fenc
 lease, and one older than the newest token known here is refused.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
 
-from chimera.bus import Bus, ConsumeOptions, DeadLetter, GapKind, Message, StartFrom
+from chimera.bus import Bus, ConsumeOptions, DeadLetter, Gap, GapKind, Message, StartFrom
 from chimera.errors import LeaseLost, Transient
 from chimera.events import decode
 from chimera.events.base import Command, Event
@@ -29,7 +30,7 @@ class Receipt:
     """How an input's source is told what became of it."""
 
     acknowledge: Callable[[], None]
-    give_up: Callable[[str], Awaitable[None]]
+    give_up: Callable[[str], Coroutine[Any, Any, None]]
 
 
 class StreamReader:
@@ -40,6 +41,7 @@ class StreamReader:
     fence : the newest router known here
     on_event : takes in an event and what its source wants to be told
     on_command : takes in a command, whether it was delivered before, and how to acknowledge it
+    on_missing : hears of messages that were published and are gone
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StreamReader:
         on_event: Callable[[Event, Receipt], None],
         on_command: Callable[[Command, bool, Callable[[], None]], None],
         on_dead_letter: Callable[[DeadLetter], None],
+        on_missing: Callable[[Gap], None],
         trouble: Trouble,
     ) -> None:
         options = ConsumeOptions(start=StartFrom.OLDEST)  # instruments and histories lie there
@@ -62,6 +65,7 @@ class StreamReader:
         self._fence = fence
         self._on_event = on_event
         self._on_command = on_command
+        self._on_missing = on_missing
         self._trouble = trouble
 
     async def take(self) -> None:
@@ -73,8 +77,11 @@ class StreamReader:
             return
         self._trouble("runtime:streams", None)
         for gap in batch.gaps:
-            tell = log.warning if gap.kind is GapKind.MISSING else log.info
+            missing = gap.kind is GapKind.MISSING
+            tell = log.warning if missing else log.info
             tell("a producer's sequence is broken", gap=msgspec.to_builtins(gap))
+            if missing:
+                self._on_missing(gap)
         for message in batch.messages:
             await self._hand_over(message)
 

@@ -7,22 +7,26 @@ record refuses: whatever the cores believed of it, they learn anew.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
-from chimera.bus import Bus, DeadLetter
+from chimera.bus import Bus, DeadLetter, Gap
 from chimera.clock import Clock
-from chimera.correlation import CORRELATION, bind_correlation_id
+from chimera.correlation import CORRELATION
 from chimera.errors import ChimeraError, InvariantBroken, LeaseLost, Transient
-from chimera.events.base import Command, Event
-from chimera.events.health import ServiceReported, ServiceState, TimerFired
-from chimera.events.orders import QueryOrder, SubmitOrder
+from chimera.events.base import Event
+from chimera.events.health import (
+    ServiceReported,
+    ServiceState,
+    StreamDisconnected,
+    TimerFired,
+)
 from chimera.locks import Fence, Tenure
 from chimera.runtime.alerts import alert
+from chimera.runtime.asks import Asks
 from chimera.runtime.beginning import Beginning
 from chimera.runtime.contract import START, ExchangePort, Service, Wake
 from chimera.runtime.dispatch import Dispatcher, ServiceFailed
@@ -30,7 +34,6 @@ from chimera.runtime.outbox import Batch, Outbox
 from chimera.runtime.patience import until_done
 from chimera.runtime.reading import Receipt, StreamReader
 from chimera.runtime.timers import Timers
-from chimera.runtime.topology import ROUTER_LEASE
 from chimera.runtime.troubles import Troubles
 from chimera.runtime.waiting import Conflation, Room, Waiting
 from chimera.store.interface import Store
@@ -41,7 +44,6 @@ HEARTBEAT_S = 2.0
 ATTEMPTS_PER_EVENT = 3
 RESTART_S = (0.2, 1.0, 3.0)
 FINISH_S = 5.0
-SUBMIT_STALE_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,14 @@ class Session:
         self._beginning = beginning
         self._troubles = Troubles(self._worker, clock, self.bring)
         self._room = Room()
+        self._asks = Asks(
+            lease, clock, exchange, put=lambda batch: self._outbox.put(batch), bring=self.bring
+        )
         self._outbox = Outbox(
             store=store,
             bus=bus,
             room=self._room,
-            execute=self._execute,
+            execute=self._asks.send,
             require_held=lease.require_held,
             trouble=self._troubles.tell,
             refused=self._on_refused,
@@ -92,7 +97,6 @@ class Session:
         self._failures: dict[str, int] = {}  # of inputs that are offered again
         self._rebuild_wanted = asyncio.Event()
         self._built = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
         self._reader: StreamReader | None = None
         if streams:
             self._reader = StreamReader(
@@ -101,8 +105,9 @@ class Session:
                 self._worker,
                 fence=fence,
                 on_event=lambda event, receipt: self._take(_Input(event, receipt=receipt)),
-                on_command=self._on_command,
+                on_command=self._asks.carry_out,
                 on_dead_letter=self._on_dead_letter,
+                on_missing=self._on_missing,
                 trouble=self._troubles.tell,
             )
 
@@ -180,66 +185,6 @@ class Session:
             )
         )
 
-    # --- asks ------------------------------------------------------------------------------------------------
-
-    def _execute(self, command: Command) -> None:
-        """Send a recorded command to the exchange: here, or by stream to the worker that has it."""
-        if self._exchange is not None:
-            self._in_background(self._ask(self._exchange, command))
-        else:
-            token = self._lease.tokens.get(ROUTER_LEASE, 0)
-            fenced = msgspec.structs.replace(command, fencing=token)
-            self._outbox.put(Batch(events=(fenced,)))
-
-    async def _ask(self, exchange: ExchangePort, command: Command) -> None:
-        bind_correlation_id(command.id)
-        await exchange.execute(command, self.bring)
-
-    def _on_command(
-        self, command: Command, repeated: bool, acknowledge: Callable[[], None]
-    ) -> None:
-        if self._exchange is not None:
-            self._in_background(self._carry_out(self._exchange, command, repeated, acknowledge))
-
-    async def _carry_out(
-        self,
-        exchange: ExchangePort,
-        command: Command,
-        repeated: bool,
-        acknowledge: Callable[[], None],
-    ) -> None:
-        """Carry out another worker's command.
-
-        A submit that was delivered before may have left, and one that waited long is no longer
-        wanted; of either it is only asked what became of it, and whoever sent it draws the conclusion.
-        """
-        if not self._lease.held:
-            return  # whoever has it now will be delivered this again
-        age_ms = self._clock.now() - command.ts_init
-        stale = age_ms > SUBMIT_STALE_MS * getattr(self._clock, "speed", 1)
-        if isinstance(command, SubmitOrder) and (repeated or stale):
-            command = QueryOrder(
-                id=f"query:{command.id}",
-                cause=command.id,
-                ts_event=command.ts_event,
-                ts_init=self._clock.now(),
-                symbol=command.symbol,
-                client_order_id=command.client_order_id,
-                conditional=command.trigger_px is not None,
-            )
-        await self._ask(exchange, command)
-        self._outbox.put(Batch(done=acknowledge))
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._on_background_done)
-
-    def _on_background_done(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an ask failed in an unforeseen way; it will be looked for", exc_info=error)
-
     # --- inputs ----------------------------------------------------------------------------------------------
 
     async def _fire_timers(self) -> None:
@@ -313,7 +258,7 @@ class Session:
     def _give_up(self, given: _Input, error: ServiceFailed) -> None:
         """Keep what cannot be handled as an alert; what came by stream, as a dead letter with one."""
         if given.receipt is not None:
-            self._in_background(_awaited(given.receipt.give_up(error.message)))
+            self._asks.begin(given.receipt.give_up(error.message))
             return
         self._outbox.put(
             alert(
@@ -350,6 +295,22 @@ class Session:
         self._outbox.put(
             alert("dead-letter", about, self._clock.now(), service=self._worker, detail=detail)
         )
+
+    def _on_missing(self, gap: Gap) -> None:
+        """Compare with the venue what lost messages may have told: as after a lost user stream."""
+        now = self._clock.now()
+        for connected in (False, True):
+            self._take(
+                _Input(
+                    StreamDisconnected(
+                        id=f"gap:{gap.stream}:{gap.producer}:{gap.epoch}:{gap.first}:{connected}",
+                        ts_event=now,
+                        ts_init=now,
+                        stream=f"bus:{gap.stream}",
+                        connected=connected,
+                    )
+                )
+            )
 
     def _want_cores(self) -> None:
         self._dispatcher = None
@@ -424,19 +385,13 @@ class Session:
         with suppress(TimeoutError, Transient, LeaseLost):
             self._lease.require_held()
             async with asyncio.timeout(FINISH_S):
-                if self._background:
-                    await asyncio.gather(*self._background, return_exceptions=True)
+                await self._asks.answered()
                 await self._outbox.drain()
                 if self._reader is not None:
                     await self._reader.flush()
-        for task in self._background:
-            task.cancel()
+        self._asks.cancel()
         self._outbox.close()
 
 
 def _thin(given: _Input, conflation: Conflation) -> bool:
     return given.receipt is not None or conflation.keeps(given.event)
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work

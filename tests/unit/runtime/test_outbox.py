@@ -128,7 +128,15 @@ def test_batches_that_are_too_many_for_the_store_are_written_one_after_the_other
 
     async def drain() -> None:
         bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
-        outbox = Outbox(store=Counting(), bus=bus, execute=print, trouble=print)
+        outbox = Outbox(
+            store=Counting(),
+            bus=bus,
+            room=Room(),
+            execute=print,
+            require_held=lambda: None,
+            trouble=print,
+            refused=print,
+        )
         for number in range(3):
             keys = [f"b{number}-{n}" for n in range(4_000)]
             outbox.put(Batch(records=[kept(key, durable=True) for key in keys]))

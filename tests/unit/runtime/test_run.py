@@ -8,8 +8,19 @@ import pytest
 from apps.config import selectors
 from apps.exchange.worker import HISTORY_BARS_MIN
 from chimera.bundles import Bundle, FactorKind, FactorSpec
+from chimera.events import BundleActivated
 from chimera.management.commands import run
 from tests.support.bars import activation, bundle
+
+
+class Runtime:
+    """Keeps what it was told of."""
+
+    def __init__(self) -> None:
+        self.learned: list[int] = []
+
+    def learn(self, event: BundleActivated) -> None:
+        self.learned.append(event.generation)
 
 
 class Exchange:
@@ -29,10 +40,10 @@ def following(active: Bundle, running: Bundle, monkeypatch: pytest.MonkeyPatch) 
 
     async def follow() -> SimpleNamespace:
         stopping, ending = asyncio.Event(), asyncio.Event()
-        exchange = Exchange(stopping)
-        work = run._end_with_market(running, ending, stopping, exchange)
+        exchange, runtime = Exchange(stopping), Runtime()
+        work = run._follow_bundle(running, ending, stopping, runtime, exchange)
         await asyncio.wait_for(work, timeout=5)
-        return SimpleNamespace(ended=ending.is_set(), asked=exchange.asked)
+        return SimpleNamespace(ended=ending.is_set(), asked=exchange.asked, learned=runtime.learned)
 
     return asyncio.run(follow())
 
@@ -44,6 +55,12 @@ def test_bundle_that_looks_further_back_brings_a_longer_history(
 
     assert following(longer, bundle(), monkeypatch).asked == [1_122]
     assert HISTORY_BARS_MIN < 1_122, "or nothing would have to be loaded"
+
+
+def test_generation_that_was_never_announced_is_taken_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert following(bundle(), bundle(), monkeypatch).learned == [2]
 
 
 def test_bundle_of_other_symbols_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,14 @@ from chimera.clock import Millis, WallClock
 from chimera.errors import Transient, Unavailable
 from chimera.events import (
     BarClosed,
+    BundleActivated,
     StreamDisconnected,
     SubmitOrder,
+    TimerFired,
     TradingHalted,
     TradingResumed,
     decode,
+    encode,
 )
 from chimera.events.base import Command, Event
 from chimera.events.health import ServiceReported, ServiceState
@@ -25,11 +28,12 @@ from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
-from chimera.runtime import outbox, session, troubles
+from chimera.runtime import outbox, session, troubles, waiting
 from chimera.runtime.contract import Ask, Effect, Record, Service
 from chimera.runtime.live import LiveRuntime
 from chimera.store.interface import Page, Write
 from chimera.store.memory import MemoryStore
+from tests.support.bars import activation, bundle
 
 DEADLINE_S = 5.0
 
@@ -54,6 +58,7 @@ class Core:
     """Records every bar and asks for an entry at each; fails where it is told to."""
 
     name: ClassVar[str] = "core"
+    fails_at_start: ClassVar[int] = 0
     consumes: ClassVar[tuple[type[Event], ...]] = (
         BarClosed,
         StreamDisconnected,
@@ -80,6 +85,11 @@ class Core:
         if self.failures.get(event.id, 0) > 0:
             self.failures[event.id] -= 1
             raise RuntimeError("told to fail")
+        if isinstance(event, TimerFired):
+            if Core.fails_at_start > 0:
+                Core.fails_at_start -= 1
+                raise RuntimeError("told to fail at its start")
+            return ()
         self.heard.append(event)
         if not isinstance(event, BarClosed):
             return ()
@@ -103,10 +113,15 @@ class Port:
     def __init__(self) -> None:
         self.inputs: asyncio.Queue[Event] = asyncio.Queue()
         self.asked: list[str] = []
+        self.listening = False
 
     async def run(self, sink: Callable[[Event], None]) -> None:
-        while True:
-            sink(await self.inputs.get())
+        self.listening = True
+        try:
+            while True:
+                sink(await self.inputs.get())
+        finally:
+            self.listening = False
 
     async def execute(self, command: Command, sink: Callable[[Event], None]) -> None:
         self.asked.append(command.id)
@@ -159,7 +174,11 @@ class Worker:
     """A live runtime under test; an async context manager."""
 
     def __init__(
-        self, failures: dict[str, int] | None = None, *, streams: Sequence[str] = ()
+        self,
+        failures: dict[str, int] | None = None,
+        *,
+        streams: Sequence[str] = (),
+        first: Sequence[Event] = (),
     ) -> None:
         self.port, self.store, self.broker = Port(), SickStore(), MemoryBroker()
         self.bus = SickBus(self.broker, producer="core", epoch=1)
@@ -177,7 +196,13 @@ class Worker:
             leases=self.leases,
             exchange=self.port,
             streams=streams,
+            first=first,
         )
+
+    def generations(self) -> list[int]:
+        """Return the bundles that the present life has heard of."""
+        heard = self.lives[-1].heard if self.lives else []
+        return [e.generation for e in heard if isinstance(e, BundleActivated)]
 
     def _build(self) -> list[Service]:
         self.store.query("signals")
@@ -204,7 +229,7 @@ class Worker:
         """Let the worker wake up after the end of its lease, without having noticed."""
         self.backend._held["service:core"].end = 0.0
         for lease in self.leases.taken:
-            lease._end = 0.0
+            lease.end = 0.0
 
     def recorded(self, collection: str = "signals") -> list[str]:
         return [document.key for document in self.store.query(collection).documents]
@@ -296,13 +321,48 @@ async def test_session_tells_of_a_lost_stream_at_every_heartbeat_until_it_is_bac
                     return
                 await asyncio.sleep(0.005)
 
-        await asyncio.wait_for(heard(ServiceState.DEGRADED, "lost: user"), DEADLINE_S)
+        await asyncio.wait_for(heard(ServiceState.DEGRADED, "user: lost"), DEADLINE_S)
         back = StreamDisconnected(id="b", ts_event=2, ts_init=2, stream="user", connected=True)
         worker.port.inputs.put_nowait(back)
         await asyncio.wait_for(heard(ServiceState.OK, ""), DEADLINE_S)
         told = [e.id for e in await worker.published(StreamDisconnected, "health:events")]
         assert told.count("l") >= 2
         assert told[-1] == "b"
+
+
+async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_back() -> None:
+    worker = Worker(streams=("pos:events",))
+    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    async with worker:
+        for number in (1, 3):
+            halt = TradingHalted(id=f"h{number}", ts_event=1, ts_init=1, source="x", reason="y")
+            await other.publish([Outgoing("pos:events", encode(halt))])
+            await worker.until(lambda: f"h{number}" in {e.id for e in worker.lives[-1].heard})  # noqa: B023
+            other._sequences["pos:events"] = number + 1  # a failover loses the second
+        told = [e for e in worker.lives[-1].heard if isinstance(e, StreamDisconnected)]
+        assert [(e.stream, e.connected) for e in told] == [
+            ("bus:pos:events", False),
+            ("bus:pos:events", True),
+        ]
+
+
+@pytest.mark.parametrize("how", ["a core raises", "the lease is lost"])
+async def test_session_cores_built_anew_begin_with_the_newest_bundle(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "RESTART_S", (0.01,))
+    monkeypatch.setattr(Core, "consumes", (*Core.consumes, BundleActivated))
+    failures = {"bar-1": 1} if how == "a core raises" else {}
+    async with Worker(failures, first=(activation(bundle(), generation=1),)) as worker:
+        worker.port.inputs.put_nowait(activation(bundle(), generation=2))
+        if how == "a core raises":
+            worker.port.inputs.put_nowait(bar(1))
+        else:
+            await worker.until(lambda: worker.generations() == [1, 2])
+            worker.sleep_through_lease()
+        await worker.until(lambda: len(worker.lives) == 2 and worker.generations() == [2])
+        worker.runtime.learn(activation(bundle(), generation=3))
+        assert worker.generations() == [2, 3]
 
 
 async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> None:
@@ -402,17 +462,45 @@ async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert
     assert len(await worker.bus.dead_letters("signals:new")) == 1
 
 
-async def test_session_forgets_failures_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RESTART_S", (0.01, 0.01, 60.0))
-    async with Worker({"bar-1": 99, "bar-2": 1}) as worker:
-        worker.failures["bar-1"] = 2
+async def test_session_failures_that_are_over_do_not_slow_later_restarts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Worker({"bar-1": 99, "bar-3": 1}) as worker:
+        for number in (1, 2):
+            worker.port.inputs.put_nowait(bar(number))
+        await worker.until(lambda: worker.recorded() == ["bar-2"])
+        monkeypatch.setattr(session, "RESTART_S", (0.01, 60.0, 60.0))
+        worker.port.inputs.put_nowait(bar(3))
+        await worker.until(lambda: worker.recorded() == ["bar-2", "bar-3"])
+
+
+async def test_session_core_that_fails_at_its_start_slows_down_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Core, "fails_at_start", 5)
+    async with Worker() as worker:
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        worker.port.inputs.put_nowait(bar(2))
-        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2"])
-        worker.failures["bar-3"] = 2
-        worker.port.inputs.put_nowait(bar(3))
-        await worker.until(lambda: worker.recorded() == ["bar-1", "bar-2", "bar-3"])
+        assert len(worker.recorded("alerts")) == 1
+        assert len(worker.lives) == 6
+
+
+async def test_session_stops_listening_when_too_much_waits_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "WAITING_MAX", 40)
+    monkeypatch.setattr(waiting, "UNTOUCHED", 4)
+    async with Worker() as worker:
+        await worker.until(lambda: worker.port.listening)
+        worker.store.sick = True
+        for number in range(100, 160):
+            worker.port.inputs.put_nowait(bar(number))
+        await worker.until(lambda: not worker.port.listening)
+        worker.port.inputs.put_nowait(bar(200))
+        worker.store.sick = False
+        await worker.until(lambda: worker.port.listening)
+        await worker.until(lambda: "bar-200" in worker.recorded())
+    assert worker.recorded() == [f"bar-{number}" for number in (*range(100, 160), 200)]
 
 
 async def test_session_worker_that_slept_through_its_lease_neither_records_nor_sends() -> None:
