@@ -136,9 +136,7 @@ class Connector(ABC):
     async def _check_listing(self, sink: Sink) -> None:
         """Say which filters are new or changed."""
         info = await self._calls.read(self._reads.exchange_info, {}, optional=bool(self._listed))
-        for limit in info.get("rateLimits", ()):
-            if limit["rateLimitType"] == "REQUEST_WEIGHT":
-                self._calls.weight_limit = int(limit["limit"])
+        self._calls.budget.learn(info.get("rateLimits", ()))
         now = self._clock.now()
         for row in info["symbols"]:
             symbol = symbol_of(row["symbol"], self._market)
