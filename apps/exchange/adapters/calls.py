@@ -12,19 +12,18 @@ from typing import Any
 import ccxt
 import structlog
 
-from chimera.clock import MINUTE, WallClock
+from chimera.clock import WallClock
 from chimera.errors import ChimeraError, RateLimited
 
-from .vendor_errors import CLOCK_AHEAD_OR_BEHIND, of_change, of_read
+from .budget import Budget
+from .vendor_errors import CLOCK_AHEAD_OR_BEHIND, headers_of, of_change, of_read
 
 log = structlog.get_logger(__name__)
 
 Raw = dict[str, Any]
 Endpoint = Callable[[Raw], Awaitable[Any]]
 
-WEIGHT_RESERVED = 0.2  # of the minute's weight: kept for orders, stops and questions about them
 PAUSE_WITHOUT_ADVICE_S = 30.0
-WEIGHT_HEADER = "x-mbx-used-weight-1m"
 
 
 class Calls:
@@ -38,18 +37,17 @@ class Calls:
 
     def __init__(self, client: Any, *, weight_limit: int) -> None:
         self._client = client
-        self.weight_limit = weight_limit
+        self.budget = Budget(weight_per_minute=weight_limit, clock=WallClock())
         self.limited = asyncio.Event()  # set while the venue wants no request
         self._allowed_at = 0.0  # monotonic seconds
-        self._weight_used = 0
-        self._weight_minute = -1
 
     async def change(self, endpoint: Endpoint, body: Raw, *, may_wait: bool = True) -> Any:
         """Submit, cancel or set something.
 
         Parameters
         ----------
-        may_wait : send it once the venue takes requests again, rather than never
+        may_wait : send it once the venue takes requests again, rather than never; what may not wait
+            leaves the rest of the venue's count of orders to what may
 
         Raises
         ------
@@ -62,6 +60,10 @@ class Calls:
         """
         if may_wait:
             await self.until_allowed()
+        elif self.budget.orders_are_low:
+            raise RateLimited(
+                "the rest of the venue's count of orders is reserved for exits and stops"
+            )
         return await self._call(endpoint, body, of_change)
 
     async def read(self, endpoint: Endpoint, params: Raw, *, optional: bool = False) -> Any:
@@ -74,7 +76,7 @@ class Calls:
         Transient
             It could not be asked now.
         """
-        if optional and self.weight_frac > 1 - WEIGHT_RESERVED:
+        if optional and self.budget.weight_is_low:
             raise RateLimited("the rest of this minute's weight is reserved for orders")
         return await self._call(endpoint, params, of_read)
 
@@ -85,13 +87,6 @@ class Calls:
             return await self._client.load_time_difference()
 
         return int(await self.read(measure, {}, optional=True))
-
-    @property
-    def weight_frac(self) -> float:
-        """How much of the weight is used up in this minute, as far as the venue told."""
-        if self._weight_minute != _minute():
-            return 0.0
-        return self._weight_used / self.weight_limit
 
     async def until_allowed(self) -> None:
         """Return when the venue takes requests, which is at once unless it told us to wait."""
@@ -120,10 +115,11 @@ class Calls:
             answer = await endpoint(params)
         except ccxt.BaseError as error:
             told = mapped(error)
+            self.budget.note(headers_of(error))
             if isinstance(told, RateLimited):
                 self._obey(told)
             raise told from error
-        self._note_weight()
+        self.budget.note(self._client.last_response_headers or {})
         return answer
 
     def _obey(self, limited: RateLimited) -> None:
@@ -132,13 +128,3 @@ class Calls:
         self._allowed_at = max(self._allowed_at, time.monotonic() + pause_s)
         self.limited.set()
         log.error("the venue limits us", pause_s=pause_s, error=limited.message)
-
-    def _note_weight(self) -> None:
-        headers = self._client.last_response_headers or {}
-        used = next((v for name, v in headers.items() if name.lower() == WEIGHT_HEADER), None)
-        if used is not None:
-            self._weight_used, self._weight_minute = int(used), _minute()
-
-
-def _minute() -> int:
-    return WallClock().now() // MINUTE

@@ -22,6 +22,8 @@ from chimera.events import (
     QuoteChanged,
     TradingHalted,
     TradingResumed,
+    decode,
+    encode,
 )
 from chimera.events.base import Command, Event
 from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
@@ -29,7 +31,7 @@ from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
 from .bars import BarSequence
 from .calls import Calls, Endpoint, Raw
 from .desk import UNREADABLE, OrderDesk
-from .streams import Sink, Stream
+from .streams import Sink, Stream, cut
 from .tapped import Tapped
 from .wire_market import bar_of_row, market_event
 
@@ -88,6 +90,7 @@ class Connector(ABC):
         self._reads = reads
         self._calls = calls
         self._desk = desk
+        self._wanted = tuple(symbols)
         self._symbols = list(symbols)
         self._interval = interval
         self._history_bars = history_bars
@@ -110,7 +113,13 @@ class Connector(ABC):
     # --- the port -------------------------------------------------------------------------------------
 
     async def run(self, sink: Sink) -> None:
-        """List the instruments, load history, then bring everything the streams say."""
+        """List the instruments, load history, then bring everything the streams say.
+
+        Whoever listens has been told nothing yet, though this may have run before.
+        """
+        self._clock_off = False
+        self._listed.clear()
+        self._symbols = list(self._wanted)
         await self._until_answered(self._check_clock, sink)
         await self._until_answered(self._check_listing, sink)
         self._leave_out_unlisted()
@@ -148,9 +157,7 @@ class Connector(ABC):
     async def _check_listing(self, sink: Sink) -> None:
         """Say which filters are new or changed."""
         info = await self._calls.read(self._reads.exchange_info, {}, optional=bool(self._listed))
-        for limit in info.get("rateLimits", ()):
-            if limit["rateLimitType"] == "REQUEST_WEIGHT":
-                self._calls.weight_limit = int(limit["limit"])
+        self._calls.budget.learn(info.get("rateLimits", ()))
         now = self._clock.now()
         for row in info["symbols"]:
             symbol = symbol_of(row["symbol"], self._market)
@@ -303,7 +310,7 @@ class Connector(ABC):
         try:
             event = market_event(message, self._market, self._clock.now())
         except UNREADABLE as error:
-            log.error("unreadable market message", error=repr(error), raw=message)
+            log.error("unreadable market message", error=repr(error), raw=cut(message))
             return
         if isinstance(event, BarClosed):
             bars.offer(event)
@@ -323,9 +330,9 @@ class Connector(ABC):
             If reading `events` fails: what it said is then asked for.
         """
         try:
-            told = tuple(events)
-        except UNREADABLE as error:
-            log.error("unreadable account message", error=repr(error), raw=message)
+            told = tuple(_checked(event) for event in events)
+        except Exception as error:  # readers are pure: whatever they raise is about the message
+            log.error("unreadable account message", error=repr(error), raw=cut(message))
             raise Unavailable("an account message cannot be read") from error
         for event in told:
             sink(event)
@@ -365,8 +372,8 @@ class Connector(ABC):
         while True:
             try:
                 return await ask(*args, **options)
-            except Transient as error:
-                log.info("waiting for the venue", error=error.message)
+            except (Transient, *UNREADABLE) as error:
+                log.info("waiting for the venue", error=str(error))
                 await asyncio.sleep(RETRY_S)
 
     def _halted(self, what: str, reason: str) -> TradingHalted:
@@ -381,3 +388,10 @@ class Connector(ABC):
 
     def _source(self, what: str) -> str:
         return f"exchange:{self._market.value}:{what}"
+
+
+def _checked(event: Event) -> Event:
+    """Return `event`; only the way there and back finds a field of another kind, or not a number."""
+    if decode(encode(event)) != event:
+        raise ValueError(f"not a number in {event}")
+    return event

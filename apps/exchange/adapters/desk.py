@@ -45,7 +45,14 @@ from .wire_orders import ORDER_STATES, fills_of_trades
 TRADES_MAX = 1_000
 UNKNOWN_ORDER = ("-2011", "-2013")
 Listed = Mapping[str, Instrument]  # what the venue listed last, by our symbol
-UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, StopIteration)
+UNREADABLE = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    StopIteration,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

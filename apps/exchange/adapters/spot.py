@@ -11,10 +11,11 @@ from chimera.instruments import Instrument, Market
 from .bars import BarSequence
 from .calls import Calls, Raw
 from .connector import SILENCE_S, Connector, PublicReads
+from .holdings import Holdings, HoldingsWatch
 from .spot_orders import SpotOrders
 from .streams import Sink, Stream
 from .tapped import Line, Tap, TappedSpot
-from .wire_spot import STREAM_ENDS, spot_user_events
+from .wire_spot import STREAM_ENDS, balances, balances_told, spot_user_events
 
 WEIGHT_PER_MINUTE = 6_000
 SUBSCRIBE = "userDataStream.subscribe.signature"
@@ -53,6 +54,7 @@ class SpotConnector(Connector):
             silence_s=silence_s,
         )
         self._client: TappedSpot = client
+        self._holdings = HoldingsWatch(self._read_holdings, silence_s=silence_s)
 
     def market_streams(self, sink: Sink, bars: BarSequence) -> list[Stream]:
         base = self._client.get_ws_url("spot", "").removesuffix("/ws")
@@ -73,8 +75,14 @@ class SpotConnector(Connector):
             on_message=lambda message: self._on_user(message, sink),
             clock=self._clock,
             sink=sink,
+            guard=self._holdings.keep,
             announced=True,
         )
+
+    async def _read_holdings(self) -> Holdings:
+        whole = {"omitZeroBalances": "true"}
+        read = self._calls.read
+        return balances(await read(self._client.privateGetAccount, whole, optional=True))
 
     async def _dial_user(self, tap: Tap) -> Line:
         line = await self._client.open_line(self._client.urls["api"]["ws"]["ws-api"]["spot"], tap)
@@ -88,7 +96,9 @@ class SpotConnector(Connector):
         return line
 
     def _on_user(self, message: Raw, sink: Sink) -> None:
-        event = message.get("event", message)
+        event = message.get("event") or message
         if event.get("e") in STREAM_ENDS:
             raise Unavailable(f"the venue ends the stream: {event['e']}")
-        self.hand_on(message, spot_user_events(event, self._clock.now()), sink)
+        events = spot_user_events(event, self._clock.now())
+        self.hand_on(message, events, sink)
+        self._holdings.note(balances_told(event))

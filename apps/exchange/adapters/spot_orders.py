@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from chimera.clock import Clock
@@ -50,9 +51,10 @@ class SpotOrders(OrderDesk):
 
     async def account(self) -> AccountState:
         """Read the USDT balance and the open orders; coins that are held are no positions."""
+        client, read = self._client, partial(self._calls.read, optional=True)
         account, orders = await asyncio.gather(
-            self._calls.read(self._client.privateGetAccount, {"omitZeroBalances": "true"}),
-            self._calls.read(self._client.privateGetOpenOrders, {}),
+            read(client.privateGetAccount, {"omitZeroBalances": "true"}),
+            read(client.privateGetOpenOrders, {}),
         )
         wallet = sum(
             (

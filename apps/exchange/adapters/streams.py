@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
-import ccxt
 import structlog
 
 from chimera.clock import Clock
@@ -18,13 +17,13 @@ log = structlog.get_logger(__name__)
 
 PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 DIAL_TIMEOUT_S = 10.0
+RAW_MAX = 2_000  # characters of a message that a log keeps
 STEADY_S = 30.0  # a line that lived for so long begins with the shortest pause again
 
 Sink = Callable[[Event], None]
 Dial = Callable[[Tap], Awaitable[Line]]
 Work = Callable[[], Awaitable[None]]
-
-_LOSSES = (ccxt.BaseError, OSError, TimeoutError, ChimeraError)
+Guard = Callable[["Stream"], Awaitable[None]]
 
 
 class Stream:
@@ -50,7 +49,7 @@ class Stream:
         clock: Clock,
         sink: Sink,
         on_open: Work | None = None,
-        guard: "Callable[[Stream], Awaitable[None]] | None" = None,
+        guard: Guard | None = None,
         announced: bool = False,
     ) -> None:
         self.name = name
@@ -90,7 +89,7 @@ class Stream:
                 await self._serve()
             except InvariantBroken:
                 raise
-            except _LOSSES as error:
+            except Exception as error:  # nothing that the wire says may end more than its line
                 self._tell(connected=False, why=f"{type(error).__name__}: {error}")
             if time.monotonic() - began > STEADY_S:
                 attempt = 0
@@ -129,6 +128,8 @@ class Stream:
         try:
             self._on_message(message)
         except Exception as error:  # ccxt would stop reading without a word
+            if not isinstance(error, ChimeraError):
+                log.error("a message was not taken in", stream=self.name, raw=cut(message))
             self.fail(error)
 
     def _tell(self, *, connected: bool, why: str = "") -> None:
@@ -149,3 +150,18 @@ class Stream:
                 connected=connected,
             )
         )
+
+
+async def first_failure(*guards: Coroutine[None, None, None]) -> None:
+    """Run guards that end by raising alone, and raise what the first of them raises."""
+    tasks = [asyncio.ensure_future(guard) for guard in guards]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def cut(message: Raw) -> str:
+    """Return the text of a message as a log keeps it."""
+    return repr(message)[:RAW_MAX]

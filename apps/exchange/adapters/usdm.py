@@ -12,10 +12,11 @@ from chimera.instruments import Instrument, Market, symbol_of
 from .bars import BarSequence
 from .calls import Calls, Raw
 from .connector import SILENCE_S, Connector, PublicReads
-from .streams import Sink, Stream
+from .holdings import Holdings, HoldingsWatch
+from .streams import Sink, Stream, first_failure
 from .tapped import Line, Tap, TappedUsdm
 from .usdm_orders import UsdmOrders
-from .wire_user import STREAM_ENDS, Children, user_events
+from .wire_user import STREAM_ENDS, Children, holdings, holdings_told, user_events
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,7 @@ class UsdmConnector(Connector):
             silence_s=silence_s,
         )
         self._client: TappedUsdm = client
+        self._holdings = HoldingsWatch(self._read_holdings, silence_s=silence_s)
 
     def market_streams(self, sink: Sink, bars: BarSequence) -> list[Stream]:
         streams = []
@@ -85,7 +87,7 @@ class UsdmConnector(Connector):
             on_message=lambda message: self._on_user(message, sink),
             clock=self._clock,
             sink=sink,
-            guard=self._renew_listen_key,
+            guard=self._guard_user,
             announced=True,
         )
 
@@ -97,12 +99,19 @@ class UsdmConnector(Connector):
             if (symbol := symbol_of(row["symbol"], Market.USDM)) in self._marks
         )
 
+    async def _read_holdings(self) -> Holdings:
+        read = self._calls.read
+        return holdings(await read(self._client.fapiPrivateV3GetAccount, {}, optional=True))
+
     # --- the user stream ------------------------------------------------------------------------------
 
     async def _dial_user(self, tap: Tap) -> Line:
         answer = await self._calls.read(self._client.fapiPrivatePostListenKey, {})
         url = self._client.get_private_ws_url("linear", answer["listenKey"])
         return await self._client.open_line(url, tap)
+
+    async def _guard_user(self, stream: Stream) -> None:
+        await first_failure(self._renew_listen_key(stream), self._holdings.keep(stream))
 
     async def _renew_listen_key(self, stream: Stream) -> None:
         """Renew the key for ever; one the venue no longer knows ends the stream, which gets a new one."""
@@ -129,8 +138,10 @@ class UsdmConnector(Connector):
         """Tell whether a report may be of a child whose parent has not been named yet."""
         if message.get("e") != "ORDER_TRADE_UPDATE":
             return False
-        o = message["o"]
-        return not (o["c"].startswith(OUR_PREFIX) or self._children.knows(str(o["i"])))
+        match message.get("o"):
+            case {"c": str(client_id), "i": order_id}:
+                return not (client_id.startswith(OUR_PREFIX) or self._children.knows(str(order_id)))
+        return False  # its reader says what is wrong with it
 
     def _tell_stray(self, message: Raw, sink: Sink) -> None:
         try:
@@ -140,3 +151,4 @@ class UsdmConnector(Connector):
 
     def _tell(self, message: Raw, sink: Sink) -> None:
         self.hand_on(message, user_events(message, self._children, self._clock.now()), sink)
+        self._holdings.note(holdings_told(message))

@@ -6,6 +6,7 @@ rewrite conditional orders.
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from chimera.clock import Clock
@@ -108,7 +109,7 @@ class UsdmOrders(OrderDesk):
 
     async def account(self) -> AccountState:
         """Read wallet, positions, both books of open orders and the latest funding, all at once."""
-        client, read = self._client, self._calls.read
+        client, read = self._client, partial(self._calls.read, optional=True)
         account, positions, plain, conditional, settings, income = await asyncio.gather(
             read(client.fapiPrivateV3GetAccount, {}),
             read(client.fapiPrivateV3GetPositionRisk, {}),

@@ -1,7 +1,7 @@
 """ccxt's exceptions become our taxonomy, here and nowhere else.
 
 The rule for what changes something at the venue: a refusal is definite only when the venue said so;
-everything else may have happened and is found out.
+everything else, an answer of 5xx whatever its code, may have happened and is found out.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ CLOCK_AHEAD_OR_BEHIND = "-1021"
 DUPLICATE_ID = "-4116"
 DUPLICATE_TEXT = "Duplicate order sent."  # spot says it under the code of every refusal
 UNAUTHORISED = 401
+REQUEST_TIMEOUT = 408
+SERVER_ERRORS = 500  # and above
 LIMIT_STATUS = (418, 429)
 LIMIT_CODES = ("-1003", "-1015")
 TEXT_MAX = 300
@@ -34,7 +36,7 @@ def of_change(error: Exception) -> ChimeraError:
         return _limited(error)
     if isinstance(error, ccxt.InvalidNonce):
         return Rejected(message, venue_code=code)
-    if isinstance(error, ccxt.ExchangeError) or _is_bad_key(error):
+    if _is_refusal(error):
         return Rejected(message, venue_code=code)
     return OutcomeUnknown(f"{type(error).__name__}: {message}", venue_code=code)
 
@@ -44,7 +46,7 @@ def of_read(error: Exception) -> ChimeraError:
     code, message = venue_code(error), venue_message(error)
     if _is_limit(error):
         return _limited(error)
-    if isinstance(error, ccxt.ExchangeError) or _is_bad_key(error):
+    if _is_refusal(error):
         return Rejected(message, venue_code=code)
     return Unavailable(f"{type(error).__name__}: {message}", venue_code=code)
 
@@ -58,8 +60,13 @@ def venue_message(error: Exception) -> str:
     return str(_body(error).get("msg") or error)[:TEXT_MAX]
 
 
+def headers_of(error: Exception) -> Mapping[str, str]:
+    """Return the headers of the answer, none when there was no answer."""
+    return _answer(error)[1]
+
+
 def _limited(error: Exception) -> RateLimited:
-    headers = _answer(error)[1]
+    headers = headers_of(error)
     seconds = next((v for name, v in headers.items() if name.lower() == "retry-after"), None)
     retry_after_ms = int(float(seconds) * 1_000) if seconds is not None else None
     return RateLimited(
@@ -69,6 +76,13 @@ def _limited(error: Exception) -> RateLimited:
 
 def _is_limit(error: Exception) -> bool:
     return _answer(error)[0] in LIMIT_STATUS or venue_code(error) in LIMIT_CODES
+
+
+def _is_refusal(error: Exception) -> bool:
+    status = _answer(error)[0]
+    if status >= SERVER_ERRORS or status == REQUEST_TIMEOUT:
+        return False
+    return isinstance(error, ccxt.ExchangeError) or _is_bad_key(error)
 
 
 def _is_bad_key(error: Exception) -> bool:

@@ -40,6 +40,20 @@ def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
                 )
 
 
+def balances(account: Raw) -> dict[str, Decimal]:
+    """Return what is held of each asset, free or locked."""
+    return {
+        row["asset"]: Decimal(row["free"]) + Decimal(row["locked"]) for row in account["balances"]
+    }
+
+
+def balances_told(message: Raw) -> dict[str, Decimal]:
+    """Return what an ``outboundAccountPosition`` says of the same; other messages say nothing."""
+    if message.get("e") != "outboundAccountPosition":
+        return {}
+    return {row["a"]: Decimal(row["f"]) + Decimal(row["l"]) for row in message["B"]}
+
+
 def resting_spot(row: Raw) -> RestingOrder:
     trigger = Decimal(row.get("stopPrice") or 0)
     return RestingOrder(

@@ -151,6 +151,25 @@ def _funding_paid(symbol: str, amount: str, asset: str, ts: Millis, now: Millis)
     )
 
 
+def holdings(account: Raw) -> dict[str, Decimal]:
+    """Return balances by asset and positions by symbol and side of ``v3/account``."""
+    wallets = {row["asset"]: Decimal(row["walletBalance"]) for row in account["assets"]}
+    sides = {
+        f"{row['symbol']}:{row['positionSide']}": Decimal(row["positionAmt"])
+        for row in account["positions"]
+    }
+    return wallets | sides
+
+
+def holdings_told(message: Raw) -> dict[str, Decimal]:
+    """Return what an ``ACCOUNT_UPDATE`` says of the same; other messages say nothing."""
+    if message.get("e") != "ACCOUNT_UPDATE":
+        return {}
+    a = message["a"]
+    wallets = {row["a"]: Decimal(row["wb"]) for row in a["B"]}
+    return wallets | {f"{row['s']}:{row['ps']}": Decimal(row["pa"]) for row in a.get("P", ())}
+
+
 def held_position(row: Raw, setting: Raw) -> HeldPosition:
     """Return a position of `positionRisk`, with the settings of `symbolConfig` that it lacks."""
     return HeldPosition(

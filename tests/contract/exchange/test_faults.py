@@ -1,9 +1,13 @@
 """What the connector makes of a venue that misbehaves. Ids such as U1 name the situations of docs."""
 
 import asyncio
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from apps.exchange.adapters.spot import SpotConnector
+from apps.exchange.adapters.usdm import UsdmConnector
 from apps.exchange.venue_shell.faults import (
     Answer,
     ApplyThenFail,
@@ -22,6 +26,7 @@ from apps.exchange.venue_shell.server import VenueServer
 from chimera.events import (
     AccountReported,
     CancelRejected,
+    InstrumentListed,
     MarkPriceChanged,
     OrderAccepted,
     OrderCanceled,
@@ -38,14 +43,15 @@ from chimera.events import (
 )
 from chimera.events.orders import OrderState, OrderType, Purpose
 from chimera.instruments import Side
-from tests.contract.exchange.conftest import PERP, REQUEST_TIMEOUT_MS, Wired, running
+from tests.contract.exchange.conftest import COIN, PERP, REQUEST_TIMEOUT_MS, Heard, Wired, running
 from tests.contract.exchange.relay import Relay
-from tests.contract.venue.conftest import PaperMarket
+from tests.contract.venue.conftest import PaperMarket, make_server, wait_until
 
 BUY, SELL = Side.BUY, Side.SELL
 ORDER = "POST /fapi/v1/order"
 LONGER_MS = REQUEST_TIMEOUT_MS + 400
 USER = "exchange:um:user"
+SPOT_USER = "exchange:spot:user"
 
 
 # --- unknown status -----------------------------------------------------------------------------------
@@ -79,8 +85,13 @@ async def test_submit_without_answer_is_unknown_and_then_found_by_its_id(
 
 @pytest.mark.parametrize(
     "fault",
-    [Reset(ORDER), Answer(ORDER, status=503, code=-1007), Answer(ORDER, status=503, code=-1008)],
-    ids=["reset", "-1007", "-1008"],
+    [
+        Reset(ORDER),
+        Answer(ORDER, status=503, code=-1007),
+        Answer(ORDER, status=503, code=-1008),
+        Answer(ORDER, status=500, code=-9999, msg="Something new."),
+    ],
+    ids=["reset", "-1007", "-1008", "5xx with a code we do not know"],
 )
 async def test_submit_that_never_arrived_is_unknown_and_then_not_found(
     usdm: Wired, fault: RequestFault
@@ -154,16 +165,18 @@ async def test_account_that_cannot_be_read_whole_is_not_reported(usdm: Wired) ->
 # --- clock and limits ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shift_ms", [-30_000, 30_000])
+@pytest.mark.parametrize(
+    ("shift_ms", "refused"), [(-30_000, 1), (30_000, 1), (-3_000, 1), (3_000, 0)]
+)
 async def test_clock_that_jumped_costs_one_refusal_and_no_order(
-    usdm: Wired, shift_ms: int
+    usdm: Wired, shift_ms: int, refused: int
 ) -> None:  # L3
     usdm.misbehave(ShiftClock(ms=shift_ms))
     refusals = usdm.market.host.counts.refusals
     order = await usdm.submit(PERP, BUY, "0.010")
     await usdm.heard.until(OrderFilled, client_order_id=order.client_order_id)
     await usdm.submit(PERP, BUY, "0.010")
-    assert usdm.market.host.counts.refusals - refusals == 1
+    assert usdm.market.host.counts.refusals - refusals == refused
     assert not usdm.heard.of(OrderRejected)
 
 
@@ -174,6 +187,23 @@ async def test_clock_too_far_off_stops_new_risk_until_it_is_not(usdm: Wired) -> 
     usdm.misbehave(ShiftClock(ms=0))
     await usdm.connector._check_clock(usdm.heard)
     assert (await usdm.heard.until(TradingResumed)).source == halted.source
+
+
+async def test_clock_too_far_off_and_listing_are_told_to_every_life_of_the_worker(
+    usdm: Wired,
+) -> None:
+    usdm.misbehave(ShiftClock(ms=5_000))
+    await usdm.connector._check_clock(usdm.heard)
+    await usdm.heard.until(TradingHalted)
+    next_life = Heard()
+    task = asyncio.create_task(usdm.connector.run(next_life))  # the lease was lost and taken again
+    try:
+        await next_life.until(StreamDisconnected, connected=True)
+        assert next_life.of(TradingHalted)
+        assert next_life.of(InstrumentListed)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_limit_is_obeyed_without_a_request_and_exits_leave_after_it(
@@ -199,7 +229,8 @@ async def test_limit_is_obeyed_without_a_request_and_exits_leave_after_it(
 
 async def test_optional_reads_wait_when_the_weight_runs_low(usdm: Wired) -> None:  # L1
     calls = usdm.connector._calls
-    calls.weight_limit = 20
+    minute = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
+    calls.budget.learn([{**minute, "limit": 20}])
     order = await usdm.submit(PERP, BUY, "0.010")
     await usdm.query_account()  # more weight than the limit allows
     requests = usdm.market.host.counts.requests
@@ -208,6 +239,55 @@ async def test_optional_reads_wait_when_the_weight_runs_low(usdm: Wired) -> None
     assert usdm.market.host.counts.requests == requests
     await usdm.query(order)  # what an order needs is asked
     await usdm.heard.until(OrderStatus)
+
+
+async def test_entries_leave_the_last_orders_of_a_window_to_exits(usdm: Wired) -> None:  # L1
+    entry = await usdm.submit(PERP, BUY, "0.010")
+    await usdm.heard.until(OrderFilled, client_order_id=entry.client_order_id)
+    window = {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1}
+    usdm.connector._calls.budget.learn([window])
+    usdm.connector._calls.budget.note({"X-MBX-ORDER-COUNT-1M": "1"})
+    late = await usdm.submit(PERP, BUY, "0.010")
+    assert (
+        "reserved"
+        in (await usdm.heard.until(OrderRejected, client_order_id=late.client_order_id)).message
+    )
+    out = await usdm.submit(PERP, SELL, "0.010", purpose=Purpose.EXIT, reduce_only=True)
+    await usdm.heard.until(OrderFilled, client_order_id=out.client_order_id)
+
+
+@pytest.fixture
+def limited_market() -> Iterator[PaperMarket]:
+    """A venue that counts request weight as Binance does."""
+    server = make_server(unlimited=False).start()
+    wait_until(lambda: server.host.feed.next_at is None)
+    yield PaperMarket(server)
+    server.stop()
+
+
+async def test_questions_about_the_account_leave_weight_for_a_stop(
+    limited_market: PaperMarket,
+) -> None:  # L1
+    async with running(limited_market) as wired:
+        await wired.up()
+        entry = await wired.submit(PERP, BUY, "0.010")
+        await wired.heard.until(OrderFilled, client_order_id=entry.client_order_id)
+        for _ in range(45):  # a minute's end may fall among them
+            await wired.query_account()
+            if wired.heard.of(QueryFailed):
+                break
+        assert "reserved" in wired.heard.of(QueryFailed)[0].message
+        stop = await wired.submit(
+            PERP,
+            SELL,
+            "0.010",
+            purpose=Purpose.STOP,
+            order_type=OrderType.STOP_MARKET,
+            trigger_px="55000.0",
+            reduce_only=True,
+        )
+        assert wired.heard.of(OrderAccepted, client_order_id=stop.client_order_id)
+        assert not wired.heard.of(TradingHalted)  # the venue never had to refuse
 
 
 # --- words we do not know -----------------------------------------------------------------------------
@@ -235,10 +315,26 @@ async def test_unknown_events_change_nothing_and_known_ones_still_arrive(usdm: W
     await usdm.heard.until(OrderFilled)
 
 
+_PAID = {"a": "USDT", "wb": "99.0", "cw": "99.0", "bc": "-0.5"}
+_NEW = {"s": "BTCUSDT", "i": 7, "x": "NEW", "X": "NEW"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": {"c": "c-x"}},
+        {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": _NEW},
+        {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": {**_NEW, "c": None}},
+        {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": None},
+        {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "FUNDING_FEE", "B": [_PAID], "P": []}},
+        {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "ORDER", "B": None, "P": []}},
+    ],
+    ids=["no symbol", "no client id", "null id", "no report", "funding of nothing", "no balances"],
+)
 async def test_unreadable_account_message_ends_the_stream_so_that_all_is_asked(
-    usdm: Wired,
-) -> None:
-    usdm.connector._user._hear({"e": "ORDER_TRADE_UPDATE", "T": 1, "o": {"c": "c-x"}})
+    usdm: Wired, message: dict[str, Any]
+) -> None:  # L6
+    usdm.connector._user._hear(message)
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=False)
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=True, at_least=2)
     await usdm.submit(PERP, BUY, "0.010")
@@ -354,6 +450,37 @@ async def test_silent_websocket_is_noticed_by_what_the_venue_says_meanwhile(
             await wired.heard.until(MarkPriceChanged, mark_px=60500.0)
     finally:
         await relay.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol", "name"), [(UsdmConnector, PERP, USER), (SpotConnector, COIN, SPOT_USER)]
+)
+async def test_mute_user_stream_is_noticed_by_what_the_account_says(
+    market: PaperMarket, kind: Any, symbol: str, name: str
+) -> None:  # R9
+    relay = await Relay(market.server.port).start()
+    try:
+        async with running(market, kind, ws_url=relay.ws_url, silence_s=1.0) as wired:
+            await wired.up()
+            relay.mute()
+            await wired.submit(symbol, BUY, "0.010")
+            await wired.heard.until(StreamDisconnected, stream=name, connected=False)
+            await wired.heard.until(StreamDisconnected, stream=name, connected=True, at_least=2)
+    finally:
+        await relay.stop()
+
+
+@pytest.mark.parametrize(("kind", "symbol"), [(UsdmConnector, PERP), (SpotConnector, COIN)])
+async def test_quiet_account_is_no_loss(market: PaperMarket, kind: Any, symbol: str) -> None:
+    async with running(market, kind, silence_s=0.2) as wired:
+        await wired.up()
+        await wired.submit(symbol, BUY, "0.010")
+        await wired.heard.until(OrderFilled)
+        asked = market.host.counts.requests
+        async with asyncio.timeout(10):
+            while market.host.counts.requests < asked + 8:  # compared some times meanwhile
+                await asyncio.sleep(0.05)
+        assert not wired.heard.of(StreamDisconnected, connected=False)
 
 
 async def test_quiet_market_is_no_loss(market: PaperMarket) -> None:
