@@ -176,9 +176,8 @@ async def test_triggered_order_fills_under_our_own_id(
 
     usdm.heard.clear()
     await usdm.query(order)
-    again, status = usdm.heard
+    [again], [status] = usdm.heard.of(OrderFilled), usdm.heard.of(OrderStatus)
     assert again.id == fill.id  # its child is found through the parent
-    assert isinstance(status, OrderStatus)
     assert status.state is OrderState.FILLED
 
 
