@@ -33,7 +33,10 @@ class HoldReason(StrEnum):
 
 
 class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The strategy's own fold of `pos:events`: what it knew about the position when it decided."""
+    """The strategy's own fold of `pos:events`: what it knew about the position when it decided.
+
+    `pending` is an order that must end before the next: in a position an exit, else any.
+    """
 
     qty: Decimal = Decimal(0)
     entry_px: Decimal = Decimal(0)
