@@ -201,7 +201,7 @@ class Reconciliation:
 
     def _later(self) -> Millis:
         """Return when the next question may follow: the more the last minute saw, the later."""
-        pause = min(2 ** (len(self._asked_at) - 1), LONGEST_PAUSE)
+        pause = min(1 << len(self._asked_at) - 1, LONGEST_PAUSE)
         return self._asked_at[-1] + pause * self.state.deadlines.account_again
 
     def _recent(self, now: Millis) -> deque[Millis]:
