@@ -67,7 +67,7 @@ def stops_resting(store: Store) -> list[OrderRecord]:
             limit=_STOPS_READ,
         )
         found += (msgspec.convert(document.body, OrderRecord) for document in page.documents)
-    return found
+    return [stop for stop in found if not stop.trades_now]  # one that fired rests no more
 
 
 def symbols_known(store: Store) -> list[str]:

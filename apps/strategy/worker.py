@@ -12,7 +12,10 @@ from apps.strategy.core.policy import Policy, compile_policy
 from apps.strategy.core.service import Strategy
 from chimera.bundles import Bundle
 from chimera.clock import Millis
-from chimera.events import DecisionMade, FeaturesComputed
+from chimera.events import DecisionMade, FeaturesComputed, IntentIssued
+from chimera.events.decisions import Action
+from chimera.events.orders import Purpose
+from chimera.ids import client_order_id
 from chimera.runtime.restore import living_orders, recorded_position
 from chimera.runtime.worker import WorkerContext
 from chimera.store.interface import Store
@@ -36,6 +39,7 @@ def build(context: WorkerContext) -> Strategy:
             (s for s in signals if s.ts_event > decided_to.get(s.symbol, 0)),
             key=attrgetter("ts_event", "symbol"),
         ),
+        unsent=[intent for symbol in context.symbols for intent in _unsent(store, symbol)],
     )
     return strategy
 
@@ -65,3 +69,15 @@ def _policies_of(store: Store, signals: Iterable[FeaturesComputed]) -> list[Poli
             bundle = msgspec.convert(document.body["bundle"], Bundle)
             policies.append(compile_policy(bundle, generation=generation, bundle_hash=identity))
     return policies
+
+
+def _unsent(store: Store, symbol: str) -> list[IntentIssued]:
+    """Return the last intent if no order is recorded for it."""
+    page = store.query("intents", equal={"symbol": symbol}, order="desc", limit=1)
+    intents = [msgspec.convert(document.body, IntentIssued) for document in page.documents]
+    return [intent for intent in intents if store.get("orders", _order_id(intent)) is None]
+
+
+def _order_id(intent: IntentIssued) -> str:
+    purpose = Purpose.EXIT if intent.action is Action.CLOSE else Purpose.ENTRY
+    return client_order_id(purpose, intent.id)

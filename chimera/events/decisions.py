@@ -36,6 +36,7 @@ class HoldReason(StrEnum):
 class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The strategy's own fold of `pos:events`: what it knew about the position when it decided.
 
+    `pending` is an order that must end before the next: in a position an exit, else any.
     `late` says that a whole bar had passed by then, wherever it was lost.
     """
 

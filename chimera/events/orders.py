@@ -250,6 +250,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     reduce_only: bool = False
     stop_distance: float | None = None  # of an entry: how far from its fill the stop will rest
     venue_order_id: str = ""
+    triggered_at: Millis | None = None  # of a conditional order: when it fired
     filled_qty: Decimal = ZERO
     filled_notional: Decimal = ZERO
     trade_ids: tuple[str, ...] = ()
@@ -269,6 +270,11 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defa
     def is_conditional(self) -> bool:
         """Whether it rests in the venue's book of conditional orders until it triggers."""
         return self.trigger_px is not None
+
+    @property
+    def trades_now(self) -> bool:
+        """Whether it fills at once or not at all: at market, or conditional and fired."""
+        return self.order_type is OrderType.MARKET or self.triggered_at is not None
 
 
 class OrderChanged(Event, frozen=True, kw_only=True, gc=False, tag="order.changed.v1"):

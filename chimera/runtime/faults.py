@@ -14,6 +14,7 @@ class FaultRates:
     ask_lost: float = 0.0  # the request never arrives
     answer_lost: float = 0.0  # it arrives, and its answer does not
     report_repeated: float = 0.0
+    report_lost: float = 0.0  # one of many, and nothing shows that it is missing
     stream_lost: float = 0.0  # the user stream breaks, and with it what it would have told
     crash: float = 0.0  # while an event is handled
     ask_delay_max: Millis = 0
@@ -58,7 +59,9 @@ class Faults:
         return AskFate(self._delay(self.rates.ask_delay_max), not lost, not silent)
 
     def report_delays(self) -> tuple[Millis, ...]:
-        """Return after how long a report is delivered; twice when it is repeated."""
+        """Return after how long a report is delivered; twice when it is repeated, () when it is lost."""
+        if self._happens(self.rates.report_lost):
+            return ()
         first = self._delay(self.rates.report_delay_max)
         if self._happens(self.rates.report_repeated):
             return first, first + self._delay(self.rates.report_delay_max)

@@ -11,6 +11,7 @@ import msgspec
 from apps.exchange.core.venue import invariants
 from apps.exchange.core.venue.actions import Action, Bar
 from apps.exchange.core.venue.default_instruments import list_symbols
+from apps.exchange.core.venue.types import NewOrder, VenueOrderType
 from apps.experiments.core.desk import ACCOUNT_ID, Desk, build_desk
 from apps.orders.core.service import Router
 from apps.positions.core.service import Positions
@@ -23,8 +24,8 @@ from chimera.bundles import (
     RuleAction,
     RuleSpec,
 )
-from chimera.clock import MINUTE, Millis
-from chimera.events import OrderFilled
+from chimera.clock import MINUTE, SECOND, Millis
+from chimera.events import OrderFilled, StreamDisconnected, TradingHalted, TradingResumed
 from chimera.events.base import Event
 from chimera.events.orders import OrderRecord, Purpose
 from chimera.instruments import Market, Side, symbol_of
@@ -102,14 +103,16 @@ class Watch:
     """Looks at the venue after every event, and at everything at the end."""
 
     unprotected_max: Millis = 0
+    withdrawn_within: Millis = 20 * SECOND  # entries that rest, from a halt on
     desk: Desk | None = None
-    entry_qty_max: dict[str, Decimal] = field(default_factory=dict)
     _since: dict[str, Millis] = field(default_factory=dict)
+    _halted_since: Millis | None = None
     longest: Millis = 0
 
     def after_event(self, event: Event, now: Millis) -> None:
         if self.desk is None:
             return
+        self._check_halt(self.desk, now)
         account = self.desk.venue.account(ACCOUNT_ID)
         for (symbol, _), position in account.positions.items():
             stops = [
@@ -129,6 +132,21 @@ class Watch:
             assert unprotected <= self.unprotected_max, (
                 f"{symbol} holds {position.qty} unprotected for {unprotected} ms at {now} ({event.id})"
             )
+
+    def _check_halt(self, desk: Desk, now: Millis) -> None:
+        """No entry rests for long while new risk is halted."""
+        (router,) = (core for core in desk.runtime.services if isinstance(core, Router))
+        resting = [
+            order.client_order_id
+            for order in desk.venue.open_orders(ACCOUNT_ID, Market.USDM)
+            if order.type is VenueOrderType.LIMIT
+        ]
+        if not resting or not router.state.is_halted:
+            self._halted_since = None
+            return
+        self._halted_since = now if self._halted_since is None else self._halted_since
+        rested = now - self._halted_since
+        assert rested <= self.withdrawn_within, f"{resting} rest {rested} ms after a halt"
 
 
 @dataclass
@@ -186,6 +204,57 @@ def open_desk(
     )
     watch.desk = desk
     return Run(desk=desk, store=store, watch=watch, faults=faults)
+
+
+def meddled_with(run: Run, inputs: Inputs, *, seed: int) -> Inputs:
+    """Yield `inputs`; between them people close positions, remove stops, and halt and resume."""
+    random, runtime = Random(seed), run.desk.runtime
+    for item in inputs:
+        yield item
+        now = runtime.clock.now()
+        match random.randrange(12):
+            case 0:
+                close_by_hand(run)
+            case 1:
+                for algo in list(run.desk.venue.open_algos(ACCOUNT_ID)):
+                    run.desk.venue.cancel_algo(ACCOUNT_ID, now, algo_id=algo.algo_id)
+            case 2:
+                times = {"ts_event": now, "ts_init": now}
+                runtime.inject(TradingHalted(id=f"h{now}", source="people", reason="test", **times))
+                runtime.settle(now + 5 * SECOND)
+                runtime.inject(TradingResumed(id=f"r{now}", source="people", **times))
+        runtime._hear(run.desk.exchange.advance(runtime.clock.now()))
+        runtime._handle_due()
+
+
+def close_by_hand(run: Run) -> None:
+    """Close whatever is held at the venue, past us."""
+    venue, now = run.desk.venue, run.desk.runtime.clock.now()
+    for held in [view for view in venue.positions(ACCOUNT_ID) if view.qty]:
+        request = NewOrder(
+            symbol=held.symbol,
+            side=Side.SELL if held.qty > 0 else Side.BUY,
+            type=VenueOrderType.MARKET,
+            quantity=abs(held.qty),
+            client_order_id=f"web_{held.symbol}_{now}",
+            reduce_only=True,
+        )
+        venue.place_order(ACCOUNT_ID, Market.USDM, request, now)
+
+
+def reconnect(run: Run) -> None:
+    """Lose the user stream and have it back, as the venue does once a day."""
+    now = run.desk.runtime.clock.now()
+    for connected in (False, True):
+        run.desk.runtime.inject(
+            StreamDisconnected(
+                id=f"s{now}{connected}",
+                ts_event=now,
+                ts_init=now,
+                stream="exchange:user",
+                connected=connected,
+            )
+        )
 
 
 def assert_nothing_twice(run: Run) -> None:

@@ -22,6 +22,7 @@ from chimera.events import (
     OrderNotFound,
     OrderRejected,
     OrderStatus,
+    QueryAccount,
     QueryFailed,
     QueryOrder,
     SubmitOrder,
@@ -53,6 +54,7 @@ class RouterBench:
         self.router = router or Router()
         self.now: Millis = START
         self.asks: list[Command] = []
+        self.question: QueryAccount | None = None  # the newest
         self.effects: list[Effect] = []
         self.timers = Timers()
         self._trades = 0
@@ -65,6 +67,8 @@ class RouterBench:
             match effect:
                 case Ask(command):
                     self.asks.append(command)
+                    if isinstance(command, QueryAccount):
+                        self.question = command
                 case Wake():
                     self.timers.set(effect)
                 case Publish(published) if type(published) in Router.consumes:
@@ -137,8 +141,14 @@ class RouterBench:
         )
 
     def account(
-        self, qty: Decimal = Decimal(0), *orders: RestingOrder, wallet: Decimal = Decimal(10_000)
+        self,
+        qty: Decimal = Decimal(0),
+        *orders: RestingOrder,
+        asked: QueryAccount | None = None,
+        wallet: Decimal = Decimal(10_000),
     ) -> list[Effect]:
+        """Answer `asked`, or the newest question about the account."""
+        question = asked or self.question
         held = HeldPosition(
             symbol=SYMBOL,
             qty=qty,
@@ -151,6 +161,7 @@ class RouterBench:
         return self.tell(
             AccountReported(
                 id=f"account:{self.now}",
+                cause=question.id if question is not None else "",
                 wallet_usdt=wallet,
                 positions=(held,) if qty else (),
                 orders=orders,

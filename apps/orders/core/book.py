@@ -32,10 +32,12 @@ class SymbolBook:
     adopted_at: Millis = 0  # fills up to then are part of what the venue told us
     open_fills: list[str] = field(default_factory=list)  # fills that built the present position
     stop_distance: float | None = None
-    stop_refusals: int = 0  # in a row
+    stop_refusals: int = 0  # in a row, of the present position
     stop_number: int = 0  # ever, so that ids never repeat
     closes: int = 0  # how often the guardian closed at market, so that ids never repeat
     close_again_at: Millis = 0
+    exited_at: Millis = 0  # when an exit was last sent
+    holds_nothing: bool = False  # so the venue says of an exit, and we believe otherwise
     unprotected_since: Millis | None = None
     last_protection: tuple[Decimal, Decimal, Millis | None] = (ZERO, ZERO, None)
     orders: dict[str, OrderRecord] = field(default_factory=dict)  # not yet terminal, by client id
@@ -88,14 +90,23 @@ class SymbolBook:
         elif after == 0:
             self.entry_px = ZERO
         if opened or after == 0:
-            self.open_fills.clear()
+            self._forget_position()
         if abs(after) > abs(before) or opened:
             self.open_fills.append(fill.id)
         self.qty, self.changed_at = after, fill.ts_event
+        self.holds_nothing = False
         return True
 
     def adopt(self, adopted: PositionAdopted) -> None:
         """Take the venue's word for the position."""
+        if self.qty * adopted.qty <= 0:
+            self._forget_position()
         self.qty, self.entry_px = adopted.qty, adopted.entry_px
         self.adopted_at = self.changed_at = adopted.ts_event
         self.open_fills.clear()
+        self.holds_nothing = False
+
+    def _forget_position(self) -> None:
+        """What was learned of a position that is over says nothing of the next."""
+        self.open_fills.clear()
+        self.stop_refusals = 0

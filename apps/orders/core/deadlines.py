@@ -18,6 +18,7 @@ class Deadlines:
     query_stop: Millis = 3 * SECOND
     close_unprotected: Millis = 5 * SECOND
     close_again: Millis = 1 * SECOND
+    exit_over: Millis = 15 * SECOND  # how long an exit under way keeps others from being sent
     price_age: Millis = 3 * SECOND
     account_again: Millis = 1 * SECOND
     prepare_again: Millis = 30 * SECOND
@@ -43,6 +44,7 @@ class Deadlines:
             query_stop=int(d.query_stop * speed),
             close_unprotected=int(d.close_unprotected * speed),
             close_again=int(d.close_again * speed),
+            exit_over=int(d.exit_over * speed),
             price_age=max(int(d.price_age * speed), 2 * interval if speed > 1 else 0),
             account_again=int(d.account_again * speed),
             prepare_again=int(d.prepare_again * speed),

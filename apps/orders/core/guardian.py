@@ -3,7 +3,8 @@
 1. Flat: stops that rest are cancelled.
 2. Of the stops that rest, the largest is kept and the others are cancelled: new before old, always.
    If it covers the whole position, all is well.
-3. A stop is on its way or in doubt: wait; its answer comes back here. Never a second one meanwhile.
+3. A stop is on its way, in doubt, or fired and not filled: wait; what becomes of it comes back here.
+   Never a second one meanwhile. One that fired rests no more: the position counts as unprotected.
 4. The venue refused the last stop and an exit is under way: wait for the exit.
 5. No stop: place one. What the venue refuses again and again ends in closing at market.
 """
@@ -17,6 +18,7 @@ from .book import SymbolBook
 
 MAX_STOP_REFUSALS = 3
 WOULD_TRIGGER = "-2021"  # the venue's code: the price is already beyond the stop
+NOTHING_HELD = "-2022"  # the venue's code: there is nothing that a reduce-only order could reduce
 
 ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 IN_DOUBT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
@@ -43,7 +45,7 @@ Move = PlaceStop | CancelStop | CloseNow
 def guard(book: SymbolBook) -> list[Move]:
     """Return what is to be done for the position in `book`; nothing when all is well or under way."""
     stops = book.working(Purpose.STOP)
-    resting = [stop for stop in stops if stop.state in ACKNOWLEDGED]
+    resting = [stop for stop in stops if _rests(stop)]
     if book.qty == 0:
         return [CancelStop(stop) for stop in resting]
 
@@ -57,6 +59,8 @@ def guard(book: SymbolBook) -> list[Move]:
         return moves
     if any(stop.state in IN_DOUBT for stop in stops):
         return moves
+    if any(stop.trades_now and stop.side is book.position_side.opposite for stop in stops):
+        return moves
     if book.stop_refusals and book.working(Purpose.EXIT):
         return moves
     if book.stop_refusals >= MAX_STOP_REFUSALS:
@@ -69,6 +73,10 @@ def acknowledged_qty(book: SymbolBook) -> Decimal:
     quantities = [
         stop.leaves_qty
         for stop in book.working(Purpose.STOP)
-        if stop.state in ACKNOWLEDGED and stop.side is book.position_side.opposite
+        if _rests(stop) and stop.side is book.position_side.opposite
     ]
     return min(max(quantities, default=Decimal(0)), abs(book.qty))
+
+
+def _rests(stop: OrderRecord) -> bool:
+    return stop.state in ACKNOWLEDGED and not stop.trades_now

@@ -36,6 +36,7 @@ SERVICE = "orders"
 ENDED_KEPT = 2_000  # ended orders remembered for fills and reports that come late
 DUPLICATE_ID = "-4116"  # the venue's code: there is an order under this id
 PATIENT_AFTER = 20  # questions about one order, after which they become rare
+TOLD_AGAIN = 100  # of the newest orders, the ended ones are told again
 
 _STATUS_MEANS = {
     OrderState.OPEN: Happening.ACCEPT,
@@ -171,6 +172,11 @@ class Lifecycle:
             Publish(changed),
         ]
 
+    def tell_ended(self, now: Millis) -> list[Effect]:
+        """Tell again how the newest orders ended: whoever waits for one may have missed it."""
+        newest = list(self.orders.values())[-TOLD_AGAIN:]
+        return [told_again(order, now) for order in newest if order.state.is_terminal]
+
     # --- what the venue says -----------------------------------------------------------------------------
 
     def apply(self, report: OrderReport, now: Millis) -> list[Effect]:
@@ -185,7 +191,8 @@ class Lifecycle:
                 return moved + self._doubt(order, report, now)
             case OrderTriggered():
                 note = f"triggered; the venue trades it as {report.venue_order_id}"
-                moved = self._step(order, Happening.TRIGGER, report, now, note)
+                fired = msgspec.structs.replace(order, triggered_at=report.ts_event)
+                moved = self._step(fired, Happening.TRIGGER, report, now, note)
                 fill_due = now + self.deadlines.answer
                 watch = Wake(SERVICE, f"triggered:{order.client_order_id}", fill_due)
                 return [*moved, watch, *self._doubt(order, report, now)] if moved else []
@@ -291,9 +298,12 @@ class Lifecycle:
             if search is not None and search.asked < 2:
                 return [self._again(order, now)]  # the cancel may not have arrived yet
             happening = Happening.KEEP
-        self._searches.pop(order.client_order_id, None)
         note = f"the venue says {status.state.value}"
         settled = self._step(order, happening, status, now, note, status.venue_order_id)
+        order_now = self.orders[order.client_order_id]
+        if order_now.trades_now and not order_now.state.is_terminal:
+            return [*settled, self._again(order, now)]  # it is over soon, and that may be missed
+        self._searches.pop(order.client_order_id, None)
         return settled + self._doubt(order, status, now)
 
     def _miss(self, order: OrderRecord, report: OrderNotFound, now: Millis) -> list[Effect]:
@@ -331,3 +341,16 @@ class Lifecycle:
         ended = [key for key, order in self.orders.items() if order.state.is_terminal]
         for key in ended[:ENDED_KEPT]:
             del self.orders[key]
+
+
+def told_again(order: OrderRecord, now: Millis) -> Publish:
+    """Tell an order's present revision to whoever may have missed it."""
+    return Publish(
+        OrderChanged(
+            id=f"ord:{order.client_order_id}:{order.revision}",
+            ts_event=now,
+            ts_init=now,
+            symbol=order.symbol,
+            order=order,
+        )
+    )

@@ -1,18 +1,29 @@
-"""Carries out what the guardian says, watches the deadlines of protection, and closes positions."""
+"""Carries out what the guardian says, watches the deadlines of protection, closes positions, and
+withdraws entries that rest and are no longer wanted."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.clock import Millis
 from chimera.events import StopChanged
-from chimera.events.orders import OrderState, Purpose
+from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
+from chimera.ids import client_order_id
 from chimera.runtime.contract import Effect, Publish, Wake
 
 from .book import SymbolBook
 from .drafts import exit_order, stop_order
 from .gates import review_exit
-from .guardian import CancelStop, CloseNow, Move, PlaceStop, acknowledged_qty, guard
-from .lifecycle import SERVICE
+from .guardian import (
+    ACKNOWLEDGED,
+    IN_DOUBT,
+    CancelStop,
+    CloseNow,
+    Move,
+    PlaceStop,
+    acknowledged_qty,
+    guard,
+)
+from .lifecycle import SERVICE, told_again
 from .state import RouterState
 
 WIDEST_STOP = 0.02  # where not even the bundle says how far a stop may be
@@ -23,7 +34,7 @@ class Protection:
     state: RouterState
 
     def protect(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
-        """Bring the stops in line with the position, and say so when the protection changed."""
+        """Bring stops and entries in line with the position, and say when its protection changed."""
         effects: list[Effect] = []
         for move in guard(book):
             effects += self._carry_out(book, move, now)
@@ -38,7 +49,17 @@ class Protection:
         if protection != book.last_protection:
             book.last_protection = protection
             effects.append(Publish(_stop_changed(book, covered, now, cause)))
-        return effects
+        return effects + self.withdraw(book, now, cause=cause)
+
+    def withdraw(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
+        """Cancel the entries that rest and are no longer wanted."""
+        return [
+            effect
+            for entry in book.working(Purpose.ENTRY)
+            if entry.order_type is OrderType.LIMIT and entry.state in ACKNOWLEDGED
+            if not self._is_wanted(entry, book, now)
+            for effect in self.state.lifecycle.cancel(entry, now, cause=cause)
+        ]
 
     def resume(self, book: SymbolBook, now: Millis) -> list[Effect]:
         """Watch again what was unprotected when an earlier life ended; answers get a moment to come."""
@@ -68,8 +89,11 @@ class Protection:
         ]
 
     def close_now(self, book: SymbolBook, reason: str, now: Millis) -> list[Effect]:
-        """Close at market, at most one exit at a time and not faster than `close_again`."""
-        if book.working(Purpose.EXIT):
+        """Close at market, at most one exit at a time and not faster than `close_again`.
+
+        Where the venue says that nothing is held, the comparison with its books comes first.
+        """
+        if book.holds_nothing or self._exit_under_way(book, now):
             return []
         if now < book.close_again_at:
             return [Wake(SERVICE, f"guard:{book.symbol}", book.close_again_at)]
@@ -81,13 +105,19 @@ class Protection:
     def exit(
         self, book: SymbolBook, intent_id: str, generation: int, now: Millis, *parents: str
     ) -> list[Effect]:
-        """Close what is held at market, reduce-only, unless an exit is under way."""
+        """Close what is held at market, reduce-only, unless an exit is under way.
+
+        What rests of its entry goes too. An intent that came before is told what became of it.
+        """
+        known = self.state.lifecycle.orders.get(client_order_id(Purpose.EXIT, intent_id))
+        if known is not None:
+            return [told_again(known, now)]
         held = abs(book.qty)
         largest = book.instrument.market_max_qty if book.instrument is not None else None
         qty = min(held, largest) if largest else held
         checks = review_exit(qty, book.qty, book.instrument)
         problems = [check.gate for check in checks if not check.passed]
-        if book.working(Purpose.EXIT):
+        if self._exit_under_way(book, now):
             problems.append("an exit is under way")
         order = exit_order(
             book,
@@ -98,12 +128,28 @@ class Protection:
             refusal=", ".join(problems),
             now=now,
         )
-        lifecycle = self.state.lifecycle
-        if order.client_order_id in lifecycle.orders:
-            return []  # asked for again
         if problems:
-            return lifecycle.keep(order, now, parents=parents)
-        return lifecycle.submit(order, now, cause=intent_id, parents=parents)
+            return self.state.lifecycle.keep(order, now, parents=parents)
+        book.exited_at = now
+        sent = self.state.lifecycle.submit(order, now, cause=intent_id, parents=parents)
+        return sent + self.withdraw(book, now, cause=intent_id)
+
+    def _exit_under_way(self, book: SymbolBook, now: Millis) -> bool:
+        """Tell whether an exit may still fill soon.
+
+        What is in doubt is found out first. One that the venue took and that is not over long after
+        does not keep a second one back: the word of its end may be lost, and two reduce-only orders
+        close no more than what is held.
+        """
+        leaving = book.working(Purpose.EXIT)
+        youngest = now - self.state.deadlines.exit_over
+        return len(leaving) > 1 or any(e.ts > youngest or e.state in IN_DOUBT for e in leaving)
+
+    def _is_wanted(self, entry: OrderRecord, book: SymbolBook, now: Millis) -> bool:
+        """Tell whether an entry may rest on: in its time, no halt, and its position not closed."""
+        in_time = now < entry.ts + self.state.execution.entry_ttl_ms
+        closed = entry.ts <= book.exited_at or (entry.filled_qty > 0 and book.qty == 0)
+        return in_time and not closed and not self.state.is_halted
 
     def _carry_out(self, book: SymbolBook, move: Move, now: Millis) -> list[Effect]:
         match move:

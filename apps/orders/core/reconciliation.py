@@ -1,35 +1,41 @@
 """Agreement with the venue: after a start, and after the user stream was lost.
 
-1. New risk stops. Every order of ours that lives is asked about, and the account.
-2. Once nothing is in doubt any more, the venue's positions are compared with ours.
+1. New risk stops. Every order of ours that lives is asked about.
+2. Once nothing is in doubt any more the account is asked for, which costs the venue's limits dearly,
+   and the venue's positions are compared with ours. Only an answer to a question of this comparison
+   counts, and it counts once.
 3. The same difference twice is the truth: the position is adopted, guarded, and said so.
 4. Orders of ours that rest there though we believe them over are cancelled. New risk resumes.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from chimera.clock import Millis
+from chimera.clock import MINUTE, SECOND, Millis
 from chimera.events import (
+    ACCOUNT,
     AccountReported,
     CancelOrder,
-    OrderChanged,
     PositionAdopted,
+    QueryAccount,
+    QueryFailed,
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.orders import OrderRecord, OrderType, Purpose
+from chimera.events.orders import OrderType, Purpose
 from chimera.events.positions import HeldPosition
 from chimera.instruments import Market, market_of
 from chimera.money import ZERO
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .guardian import IN_DOUBT
-from .lifecycle import SERVICE
+from .lifecycle import SERVICE, told_again
 from .protection import Protection
-from .state import RouterState
+from .state import RECONCILE, RouterState
 
-RECONCILE = f"{SERVICE}:reconcile"  # our own halt, until our books equal the venue's
+AT_ONCE = 4  # questions about the account in a minute that a new comparison does not wait for
+LONGEST_PAUSE = 8  # between two questions, in units of the shortest
 
 
 @dataclass(slots=True)
@@ -38,6 +44,10 @@ class Reconciliation:
     protection: Protection
     _differences: dict[str, Decimal] = field(default_factory=dict)
     _differ_since: Millis = 0
+    _asked_at: deque[Millis] = field(default_factory=deque)  # in the last minute
+    _questions: set[str] = field(default_factory=set)  # of this comparison, not answered yet
+    _number: int = 0  # of questions ever, so that ids never repeat
+    _next_at: Millis = 0  # when the account may be asked for again
 
     @property
     def under_way(self) -> bool:
@@ -45,8 +55,11 @@ class Reconciliation:
 
     def begin(self, now: Millis, *, cause: str) -> list[Effect]:
         """Stop new risk, ask about everything that may have changed unseen, and watch it again."""
+        if not self.under_way:
+            self._differences = {}
         self.state.halted_by.add(RECONCILE)
-        self._differences = {}
+        self._questions.clear()  # what they will be answered may be from before
+        self._next_at = now if len(self._recent(now)) < AT_ONCE else self._later()
         halted = TradingHalted(
             id=f"halt:{RECONCILE}:{now}",
             cause=cause,
@@ -55,32 +68,61 @@ class Reconciliation:
             source=RECONCILE,
             reason="our record is being compared with the venue's",
         )
-        effects: list[Effect] = [Publish(halted)]
+        effects: list[Effect] = [Publish(halted), *self.state.lifecycle.tell_ended(now)]
         for book in self.state.books.values():
             for order in list(book.orders.values()):
-                effects.append(Publish(_told_again(order, now)))
+                effects.append(told_again(order, now))
                 effects += self.state.lifecycle.look_for(order, now, cause=cause)
                 if order.purpose is Purpose.ENTRY and order.order_type is OrderType.LIMIT:
                     ends = order.ts + self.state.execution.entry_ttl_ms
                     effects.append(Wake(SERVICE, f"ttl:{order.client_order_id}", max(now, ends)))
             effects += self.protection.resume(book, now)
             effects += self.protection.protect(book, now, cause=cause)
-        return [*effects, *self.state.query_account(now, cause=cause)]
+        return [*effects, *self.on_due(now, cause=cause)]
 
-    def ask_again(self, now: Millis, *, cause: str) -> list[Effect]:
-        return self.state.query_account(now, cause=cause) if self.under_way else []
+    def on_due(self, now: Millis, *, cause: str) -> list[Effect]:
+        """Ask for the account, or look again whether it may be asked for."""
+        if not self.under_way:
+            return []
+        look_again = max(self._next_at, now + self.state.deadlines.account_again)
+        return self.proceed(now, cause=cause) or [Wake(SERVICE, "account", look_again)]
+
+    def proceed(self, now: Millis, *, cause: str) -> list[Effect]:
+        """Ask for the account as soon as nothing else is in doubt, and not too often."""
+        if not self.under_way or now < self._next_at or self._in_doubt():
+            return []
+        self._number += 1
+        self._recent(now).append(now)
+        query = QueryAccount(
+            id=f"query:{ACCOUNT}:{now}:{self._number}",
+            cause=cause,
+            ts_event=now,
+            ts_init=now,
+            symbol=ACCOUNT,
+        )
+        self._questions.add(query.id)
+        self._next_at = max(self._later(), now + self.state.deadlines.answer)
+        return [Ask(query), Wake(SERVICE, "account", self._next_at)]
+
+    def on_failure(self, failed: QueryFailed, now: Millis) -> list[Effect]:
+        """The account could not be read."""
+        if failed.cause not in self._questions:
+            return []
+        self._questions.discard(failed.cause)
+        return self._look_once_more(now)
 
     def on_account(self, report: AccountReported, now: Millis) -> list[Effect]:
         """Compare what the venue says we hold with what our fills say."""
-        if not self.under_way:
+        if not self.under_way or report.cause not in self._questions:
             return []
+        self._questions.discard(report.cause)
         if self._in_doubt():
-            return [self._later(now)]
+            return self._look_once_more(now)
         held = {position.symbol: position for position in report.positions}
         differences = self._compare(held)
         if differences and differences != self._differences:
             self._differences, self._differ_since = differences, report.ts_event
-            return [self._later(now)]  # a fill may be on its way: look once more
+            return self._look_once_more(now)  # a fill may be on its way
         effects: list[Effect] = []
         for symbol in differences:
             effects += self._adopt(symbol, held.get(symbol), report)
@@ -94,13 +136,14 @@ class Reconciliation:
             source=RECONCILE,
         )
         for book in self.state.books.values():
+            book.holds_nothing = False
             effects += self.protection.protect(book, now, cause=report.id)
         return [*effects, *self._sweep(report, now), Publish(resumed)]
 
     def _in_doubt(self) -> bool:
         """Tell whether a question is open, or an order may trade at any moment."""
         return self.state.lifecycle.is_searching or any(
-            order.state in IN_DOUBT or order.order_type is OrderType.MARKET
+            order.state in IN_DOUBT or order.trades_now
             for book in self.state.books.values()
             for order in book.orders.values()
         )
@@ -152,15 +195,18 @@ class Reconciliation:
             effects.append(Ask(command))
         return effects
 
-    def _later(self, now: Millis) -> Wake:
-        return Wake(SERVICE, "account", now + self.state.deadlines.account_again)
+    def _look_once_more(self, now: Millis) -> list[Effect]:
+        self._next_at = self._later()
+        return [Wake(SERVICE, "account", max(now, self._next_at))]
 
+    def _later(self) -> Millis:
+        """Return when the next question may follow: the more the last minute saw, the later."""
+        pause = min(1 << len(self._asked_at) - 1, LONGEST_PAUSE)
+        return self._asked_at[-1] + pause * self.state.deadlines.account_again
 
-def _told_again(order: OrderRecord, now: Millis) -> OrderChanged:
-    return OrderChanged(
-        id=f"ord:{order.client_order_id}:{order.revision}",
-        ts_event=now,
-        ts_init=now,
-        symbol=order.symbol,
-        order=order,
-    )
+    def _recent(self, now: Millis) -> deque[Millis]:
+        """Return when the account was asked for in the last minute."""
+        minute = MINUTE // SECOND * self.state.deadlines.account_again
+        while self._asked_at and self._asked_at[0] <= now - minute:
+            self._asked_at.popleft()
+        return self._asked_at

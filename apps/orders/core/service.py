@@ -41,12 +41,12 @@ from .book import UNREAD, SymbolBook
 from .deadlines import Deadlines
 from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
-from .guardian import ACKNOWLEDGED, WOULD_TRIGGER, acknowledged_qty
-from .lifecycle import SERVICE
+from .guardian import ACKNOWLEDGED, NOTHING_HELD, WOULD_TRIGGER, acknowledged_qty
+from .lifecycle import SERVICE, told_again
 from .protection import Protection
-from .reconciliation import RECONCILE, Reconciliation
+from .reconciliation import Reconciliation
 from .sizing import plan_entry
-from .state import RouterState
+from .state import RECONCILE, RouterState
 
 
 class Router:
@@ -78,7 +78,6 @@ class Router:
         self._day_pnl: Decimal | None = None
         self._day: int = -1
         self._entries: deque[Millis] = deque()
-        self._lost_streams: set[str] = set()
 
     def restore(
         self,
@@ -102,6 +101,8 @@ class Router:
                 book.orders[order.client_order_id] = order
             if order.purpose is Purpose.STOP:
                 book.stop_number += 1
+            elif order.purpose is Purpose.EXIT and order.state is not OrderState.REFUSED:
+                book.exited_at = max(book.exited_at, order.ts)
             elif order.purpose is Purpose.ENTRY and order.state is not OrderState.REFUSED:
                 self._entries.append(order.ts)
                 if order.filled_qty:
@@ -126,9 +127,10 @@ class Router:
             case IntentIssued():
                 return self._on_intent(event, now)
             case QueryFailed() if event.symbol == ACCOUNT:
-                return [Wake(SERVICE, "account", now + self.deadlines.account_again)]
+                return self._reconciliation.on_failure(event, now)
             case OrderReport():
-                return self._on_report(event, now)
+                effects = self._on_report(event, now)
+                return effects + self._reconciliation.proceed(now, cause=event.id)
             case TimerFired():
                 return self._on_timer(event, now)
             case InstrumentListed():
@@ -142,7 +144,7 @@ class Router:
             case StreamDisconnected():
                 return self._on_stream(event, now)
             case TradingHalted() if event.source != RECONCILE:  # our own may come back on a stream
-                self.state.halted_by.add(event.source)
+                return self._halt(event.source, now, cause=event.id)
             case TradingResumed() if event.source != RECONCILE:
                 self.state.halted_by.discard(event.source)
         return ()
@@ -154,8 +156,9 @@ class Router:
         parents = (f"intents/{intent.id}",)
         if intent.action is Action.CLOSE:
             return self._protection.exit(book, intent.id, intent.generation, now, *parents)
-        if client_order_id(Purpose.ENTRY, intent.id) in self.lifecycle.orders:
-            return []  # delivered again
+        known = self.lifecycle.orders.get(client_order_id(Purpose.ENTRY, intent.id))
+        if known is not None:  # delivered again
+            return [told_again(known, now)]
         active = self.state.active
         px = book.taker_px(intent.side, now, self.deadlines.price_age)
         if book.instrument is None or px is None or active is None:
@@ -230,12 +233,12 @@ class Router:
             book.fold(report)
             if order.purpose is Purpose.ENTRY:
                 book.stop_distance = order.stop_distance
-        if order.purpose is Purpose.ENTRY:
-            effects += self._cancel_when_over(order, now, cause=report.id)
-        elif order.purpose is Purpose.STOP and order is not before:
+        if order.purpose is Purpose.STOP and order is not before:
             effects += self._judge_stop(book, order, report, now)
         elif isinstance(report, OrderRejected) and order.purpose is Purpose.EXIT and book.qty:
-            effects += self._reconciliation.begin(now, cause=report.id)  # it holds something else
+            book.holds_nothing = book.holds_nothing or report.code == NOTHING_HELD
+            if not self._reconciliation.under_way:
+                effects += self._reconciliation.begin(now, cause=report.id)
         return effects + self._protection.protect(book, now, cause=report.id)
 
     def _on_foreign(self, book: SymbolBook, report: OrderReport, now: Millis) -> list[Effect]:
@@ -251,20 +254,12 @@ class Router:
         """Count refusals in a row; a stop beyond which the price already is, is the exit it is."""
         if stop.state in ACKNOWLEDGED:
             book.stop_refusals = 0
-        if stop.state is not OrderState.REJECTED:
+        if stop.state is not OrderState.REJECTED or not book.qty:
             return []
         book.stop_refusals += 1
-        if not isinstance(report, OrderRejected) or report.code != WOULD_TRIGGER or not book.qty:
+        if not isinstance(report, OrderRejected) or report.code != WOULD_TRIGGER:
             return []
         return self._protection.close_now(book, "the stop would trigger at once", now)
-
-    def _cancel_when_over(self, entry: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
-        """Cancel a resting entry whose time is over, or that could be filled without us hearing of it."""
-        if entry.order_type is not OrderType.LIMIT or entry.state not in ACKNOWLEDGED:
-            return []
-        if not self._lost_streams and now < entry.ts + self.state.execution.entry_ttl_ms:
-            return []
-        return self.lifecycle.cancel(entry, now, cause=cause)
 
     # --- deadlines ---------------------------------------------------------------------------------------
 
@@ -274,7 +269,7 @@ class Router:
             case _ if kind == START:
                 return self._reconciliation.begin(now, cause=timer.id)
             case "account":
-                return self._reconciliation.ask_again(now, cause=timer.id)
+                return self._reconciliation.on_due(now, cause=timer.id)
             case "prepare":
                 book = self.state.book(key)
                 if book.margin_problem is None and book.instrument is not None:
@@ -294,17 +289,18 @@ class Router:
         return self.lifecycle.on_timer(kind, order, now, cause=timer.id)
 
     def _on_stream(self, event: StreamDisconnected, now: Millis) -> list[Effect]:
-        if event.connected:
-            self._lost_streams.discard(event.stream)
-            self.state.halted_by.discard(event.stream)
-            return self._reconciliation.begin(now, cause=event.id)
-        self._lost_streams.add(event.stream)
-        self.state.halted_by.add(event.stream)
+        if not event.connected:  # an entry that rests could be filled without us hearing of it
+            return self._halt(event.stream, now, cause=event.id)
+        self.state.halted_by.discard(event.stream)
+        return self._reconciliation.begin(now, cause=event.id)
+
+    def _halt(self, source: str, now: Millis, *, cause: str) -> list[Effect]:
+        """Stop new risk until `source` resumes it, and take back the entries that rest."""
+        self.state.halted_by.add(source)
         return [
             effect
             for book in self.books.values()
-            for entry in book.working(Purpose.ENTRY)
-            for effect in self._cancel_when_over(entry, now, cause=event.id)
+            for effect in self._protection.withdraw(book, now, cause=cause)
         ]
 
     # --- configuration ----------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from chimera.bundles import Execution
 from chimera.clock import Millis
-from chimera.events import ACCOUNT, BundleActivated, PrepareSymbol, QueryAccount
+from chimera.events import BundleActivated, PrepareSymbol
 from chimera.runtime.contract import Ask, Effect, Wake
 
 from .book import SymbolBook
 from .deadlines import Deadlines
 from .lifecycle import SERVICE, Lifecycle
+
+RECONCILE = f"{SERVICE}:reconcile"  # our own halt, until our books equal the venue's
 
 
 @dataclass(slots=True)
@@ -26,6 +28,11 @@ class RouterState:
     @property
     def generation(self) -> int:
         return self.active.generation if self.active is not None else 0
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether somebody stopped new risk; our own comparison with the venue is no danger sign."""
+        return bool(self.halted_by - {RECONCILE})
 
     @property
     def execution(self) -> Execution:
@@ -51,9 +58,3 @@ class RouterState:
         )
         again = Wake(SERVICE, f"prepare:{book.symbol}", now + self.deadlines.prepare_again)
         return [Ask(command), again]
-
-    def query_account(self, now: Millis, *, cause: str) -> list[Effect]:
-        query = QueryAccount(
-            id=f"query:{ACCOUNT}:{now}", cause=cause, ts_event=now, ts_init=now, symbol=ACCOUNT
-        )
-        return [Ask(query), Wake(SERVICE, "account", now + self.deadlines.answer)]

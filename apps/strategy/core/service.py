@@ -14,14 +14,15 @@ from chimera.events import (
     IntentIssued,
     OrderChanged,
     PositionChanged,
+    TimerFired,
     TradingHalted,
     TradingResumed,
 )
 from chimera.events.base import Event
-from chimera.events.decisions import Action, PositionView
+from chimera.events.decisions import Action, HoldReason, PositionView
 from chimera.events.orders import OrderRecord, Purpose
 from chimera.instruments import Side
-from chimera.runtime.contract import Effect, Publish, Record
+from chimera.runtime.contract import START, Effect, Publish, Record
 
 from .decide import decide
 from .policy import Policy, compile_policy
@@ -47,13 +48,17 @@ class Strategy:
         OrderChanged,
         TradingHalted,
         TradingResumed,
+        TimerFired,
     )
 
     def __init__(self) -> None:
         self._policies: dict[int, Policy] = {}  # by generation
         self._waiting: deque[FeaturesComputed] = deque(maxlen=WAITING_MAX)
         self._positions: dict[str, PositionView] = {}
-        self._pending_intents: dict[str, str] = {}
+        self._pending_entries: dict[str, str] = {}  # the intent's id, by symbol
+        self._pending_exits: dict[str, str] = {}
+        self._last_intents: dict[str, IntentIssued] = {}
+        self._unsent: tuple[IntentIssued, ...] = ()
         self._halted_by: set[str] = set()
         self._last_bar: dict[str, Millis] = {}
 
@@ -65,6 +70,7 @@ class Strategy:
         decisions: Iterable[DecisionMade],
         policies: Iterable[Policy] = (),
         undecided: Iterable[FeaturesComputed] = (),
+        unsent: Iterable[IntentIssued] = (),
     ) -> None:
         """Take up an earlier life: the last positions, the living orders, the last decisions.
 
@@ -73,7 +79,9 @@ class Strategy:
         policies : of the generations that computed the last signals
         undecided : signals later than the last decisions, in the order of time; they are decided
             about when a bundle is activated, with which every life begins
+        unsent : recorded intents of which no order is known: perhaps they were never published
         """
+        self._unsent = tuple(unsent)
         for position in positions:
             self._fold_position(position)
         for order in orders:
@@ -95,6 +103,8 @@ class Strategy:
                 self._fold_position(event)
             case BundleActivated():
                 return self._activate(event, now)
+            case TimerFired(timer=timer) if timer == START:
+                return self._take_up()
             case TradingHalted():
                 self._halted_by.add(event.source)
             case TradingResumed():
@@ -126,7 +136,9 @@ class Strategy:
         ]
         if decision.action is not Action.HOLD:
             intent = _intent(decision, signal)
-            self._pending_intents[signal.symbol] = intent.id
+            pending = self._pending_exits if _closes(intent) else self._pending_entries
+            pending[signal.symbol] = intent.id
+            self._last_intents[signal.symbol] = intent
             effects += (
                 Record(
                     "intents",
@@ -138,11 +150,36 @@ class Strategy:
                 ),
                 Publish(intent),
             )
+        elif decision.reason is HoldReason.ORDER_PENDING:
+            effects += self._ask_after(signal.symbol)
+        return effects
+
+    def _ask_after(self, symbol: str) -> list[Effect]:
+        """Issue the intent that holds us up again: it, or word of its order, may have been lost.
+
+        The router knows an intent by its id: it tells what became of it, and refuses an old entry.
+        """
+        intent = self._last_intents.get(symbol)
+        pending = (self._pending_exits.get(symbol), self._pending_entries.get(symbol))
+        return [Publish(intent)] if intent is not None and intent.id in pending else []
+
+    def _take_up(self) -> list[Effect]:
+        """Issue again what should close the position still held; an entry would come too late."""
+        effects: list[Effect] = []
+        for intent in self._unsent:
+            held = self._positions.get(intent.symbol, _FLAT)
+            if _closes(intent) and held.qty and held.opened_at <= intent.ts_event:
+                self._pending_exits[intent.symbol] = intent.id
+                self._last_intents[intent.symbol] = intent
+                effects.append(Publish(intent))
+        self._unsent = ()
         return effects
 
     def _position_of(self, symbol: str, *, late: bool = False) -> PositionView:
         view = self._positions.get(symbol, _FLAT)
-        pending = symbol in self._pending_intents
+        pending = symbol in self._pending_exits or (
+            not view.qty and symbol in self._pending_entries
+        )
         if pending or late or self._halted_by:
             return msgspec.structs.replace(
                 view, pending=pending, halted=bool(self._halted_by), late=late
@@ -157,10 +194,12 @@ class Strategy:
     def _fold_order(self, order: OrderRecord) -> None:
         if order.purpose is Purpose.STOP:
             return
+        exits = order.purpose is Purpose.EXIT
+        pending = self._pending_exits if exits else self._pending_entries
         if not order.state.is_terminal:
-            self._pending_intents[order.symbol] = order.intent_id
-        elif self._pending_intents.get(order.symbol) == order.intent_id:
-            del self._pending_intents[order.symbol]
+            pending[order.symbol] = order.intent_id
+        elif pending.get(order.symbol) == order.intent_id:
+            del pending[order.symbol]
 
     def _activate(self, event: BundleActivated, now: Millis) -> Sequence[Effect]:
         """Take up a generation beside those before it, and decide about what waited for one."""
@@ -172,6 +211,10 @@ class Strategy:
                 del self._policies[oldest]
         waited, self._waiting = self._waiting, deque(maxlen=WAITING_MAX)
         return [effect for signal in waited for effect in self._decide(signal, now)]
+
+
+def _closes(intent: IntentIssued) -> bool:
+    return intent.action is Action.CLOSE
 
 
 def _intent(decision: DecisionMade, signal: FeaturesComputed) -> IntentIssued:

@@ -17,6 +17,7 @@ from chimera.events import (
     InstrumentListed,
     IntentIssued,
     OrderFilled,
+    QueryAccount,
     SubmitOrder,
     SymbolPrepared,
     TimerFired,
@@ -63,6 +64,7 @@ class Desk:
         self.risk = risk
         self.router = Router()
         self.submits: list[SubmitOrder] = []
+        self.question = ""  # the id of the newest about the account
         self.unfilled: list[SubmitOrder] = []
         self.held = dict.fromkeys(NAMES, D(0))
         self.px = {name: D(str(BASE.get(name, 100.0))) for name in NAMES}
@@ -88,7 +90,10 @@ class Desk:
                 )
             )
         self.tell(TimerFired(id="s", service="orders", timer="start", due=self.now, **t))
-        self.tell(AccountReported(id="a", wallet_usdt=D(10_000), positions=(), orders=(), **t))
+        agreed = AccountReported(
+            id="a", cause=self.question, wallet_usdt=D(10_000), positions=(), orders=(), **t
+        )
+        self.tell(agreed)
         self.tell(
             EquityMarked(id="e", wallet_usdt=D(10_000), unrealised_usdt=D(0), open_positions=0, **t)
         )
@@ -100,6 +105,8 @@ class Desk:
 
     def tell(self, event: Event) -> None:
         for effect in self.router.handle(event, self.now):
+            if isinstance(effect, Ask) and isinstance(effect.command, QueryAccount):
+                self.question = effect.command.id
             if isinstance(effect, Ask) and isinstance(effect.command, SubmitOrder):
                 self.submits.append(effect.command)
                 self.unfilled.append(effect.command)

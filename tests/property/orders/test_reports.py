@@ -113,7 +113,8 @@ class Story:
         if placed > self.stops_placed:  # a rejected stop may come to life later, but none is added
             self.stops_placed = placed
             assert sum(stop.state in IN_DOUBT for stop in stops) == 1, "a second stop in doubt"
-        assert len(bench.book.working(Purpose.EXIT)) <= 2
+        # Two are sent at most; one that was given up may come to life.
+        assert len(bench.book.working(Purpose.EXIT)) <= 3
         for submit in submits:
             assert submit.reduce_only is (submit.purpose is not Purpose.ENTRY)
             assert submit.purpose is not Purpose.ENTRY or submit.qty == QTY

@@ -16,8 +16,10 @@ from tests.support.desks import (
     assert_books_agree,
     assert_nothing_twice,
     busy_bundle,
+    meddled_with,
     open_desk,
     random_walk,
+    reconnect,
 )
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -53,6 +55,8 @@ KINDS: dict[str, tuple[FaultRates, int, Decimal]] = {
         ROUNDING,
     ),
 }
+LOST_WORDS = FaultRates(report_lost=0.03)
+LATE = FaultRates(report_delay_max=3 * SECOND, stream_lost=0.005)
 SEEDS = range(int(os.environ.get("CHIMERA_SIM_SEEDS", "9")))
 
 
@@ -95,6 +99,42 @@ def test_desk_of_limit_entries_survives(kind: str, seed: int) -> None:
 @pytest.mark.parametrize("kind", ["crashes", "dead_streams", "everything"])
 def test_s7_desk_of_partial_fills_survives(kind: str, seed: int) -> None:
     survive(kind, seed, margin_usdt=2_000.0, max_order_notional_usdt=50_000.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
+@pytest.mark.parametrize("execution", [None, LIMIT], ids=["market", "limit"])
+@pytest.mark.parametrize(
+    ("rates", "unprotected_max", "withdrawn_within"),
+    [
+        (FaultRates(crash=1e-12), 0, 0),
+        (FaultRates(stream_lost=0.02), 15 * SECOND, 3 * SECOND),
+        (LOST_WORDS, 10**9, 20 * SECOND),  # of a stop removed by hand perhaps nobody is told
+        (LATE, 60 * SECOND, 20 * SECOND),
+        (KINDS["everything"][0], 60 * SECOND, 20 * SECOND),
+    ],
+    ids=["healthy", "dead_streams", "lost_words", "late", "everything"],
+)
+def test_desk_that_people_meddle_with_converges(
+    rates: FaultRates,
+    unprotected_max: int,
+    withdrawn_within: int,
+    execution: Execution | None,
+    seed: int,
+) -> None:
+    bundle = busy_bundle(SYMBOLS, execution=execution)
+    run = open_desk(bundle, rates=rates, seed=seed, unprotected_max=unprotected_max)
+    run.watch.withdrawn_within = withdrawn_within
+    assert run.faults is not None
+    run.desk.runtime.run(
+        meddled_with(run, random_walk(BARS, seed=seed, symbols=SYMBOLS), seed=seed)
+    )
+    run.faults.end()
+    reconnect(run)  # what was lost without a trace is found then
+    rest = execution.entry_ttl_ms if execution is not None else 0
+    run.desk.runtime.settle(run.desk.runtime.clock.now() + CONVERGED_AFTER + rest)
+
+    assert_nothing_twice(run)
+    assert_books_agree(run, wallet_within=Decimal(10**9))  # trades by hand pay fees unseen
 
 
 def test_same_seed_gives_the_same_run_to_the_byte() -> None:

@@ -1,12 +1,15 @@
 """Named situations from other systems' public failures, played on the whole desk with the real venue."""
 
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
+from apps.exchange.core.venue.actions import Bar
 from apps.exchange.core.venue.types import NewOrder, VenueOrderType
 from apps.experiments.core.desk import ACCOUNT_ID
+from chimera.clock import MINUTE
 from chimera.events import StreamDisconnected, SubmitOrder
 from chimera.events.base import Command
 from chimera.events.orders import OrderState, Purpose
@@ -276,3 +279,42 @@ def test_r1_desk_that_starts_on_a_held_position_guards_and_trades_it() -> None:
     assert len(run.desk.venue.open_algos(ACCOUNT_ID)) == 1
     assert_books_agree(run)
     finish(run, bars)
+
+
+@pytest.mark.parametrize("latency", [0, 5, 150, 600])
+def test_r3_position_and_stop_gone_unseen_and_the_price_beyond_the_stop_converges(
+    latency: int,
+) -> None:
+    run, faults, bars = scripted(unprotected_max=10**9)
+    until_held(run, bars)
+    runtime = run.desk.runtime
+    stream(run, connected=False)
+    order_by_hand(run)
+    (algo,) = run.desk.venue.open_algos(ACCOUNT_ID)
+    run.desk.venue.cancel_algo(ACCOUNT_ID, runtime.clock.now(), algo_id=algo.algo_id)
+    book, opened = run.router.books[SYMBOL], runtime.clock.now() // MINUTE * MINUTE
+    assert book.last_px is not None
+    beyond = round(book.last_px * (0.98 if book.qty > 0 else 1.02), 2)
+    moved = Bar(
+        market=Market.USDM,
+        symbol="BTCUSDT",
+        interval="1m",
+        open_time=opened,
+        close_time=opened + MINUTE,
+        open=book.last_px,
+        high=max(book.last_px, beyond),
+        low=min(book.last_px, beyond),
+        close=beyond,
+        volume=100.0,
+    )
+    runtime.run([(opened + MINUTE, moved)])
+    run.desk.venue.drain()  # nobody was told
+    before = len(run.orders())
+
+    faults.fates = itertools.repeat(AskFate(latency, True, True))
+    stream(run, connected=True)
+    pause(run, 60_000)
+
+    assert run.router.books[SYMBOL].qty == 0
+    assert_books_agree(run)
+    assert len(run.orders()) - before <= 5

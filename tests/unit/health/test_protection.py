@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from apps.health.protection import position_newest, protections
 from chimera.events import encode
@@ -52,12 +53,13 @@ def test_position_with_stop_for_a_part_is_unprotected():
     assert found.acknowledged_qty == Decimal("0.002")
 
 
-def test_position_whose_stop_was_only_sent_is_unprotected():
+@pytest.mark.parametrize(
+    "changes", [{"state": OrderState.UNKNOWN}, {"triggered_at": 1}], ids=["only sent", "fired"]
+)
+def test_position_whose_stop_does_not_rest_is_unprotected(changes):
     story = open_story()
     store = recorded(story)
-    sent = msgspec.structs.replace(
-        story.stop, revision=story.stop.revision + 1, state=OrderState.UNKNOWN
-    )
+    sent = msgspec.structs.replace(story.stop, revision=story.stop.revision + 1, **changes)
     store.write(
         [Write("orders", sent.client_order_id, encode(sent), SYMBOL, sent.ts, sent.revision)]
     )

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from apps.orders.core.book import SymbolBook
@@ -118,6 +119,15 @@ def test_guard_stop_of_the_other_side_protects_nothing() -> None:
 
 def test_guard_stop_being_cancelled_does_not_count() -> None:
     assert guard(book("5", stop("1", "5", S.PENDING_CANCEL))) == [PlaceStop(D(5))]
+
+
+def test_guard_stop_that_fired_is_waited_for_and_protects_nothing() -> None:
+    fired = msgspec.structs.replace(stop("1", "5", S.OPEN), triggered_at=1)
+
+    assert guard(book("5", fired)) == []
+    assert guard(book("0", fired)) == []
+    assert guard(book("-5", fired)) == [PlaceStop(D(5))]
+    assert acknowledged_qty(book("5", fired)) == 0
 
 
 def test_guard_stop_partly_filled_covers_what_it_leaves() -> None:

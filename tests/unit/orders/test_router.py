@@ -9,6 +9,7 @@ from apps.orders.core.guardian import MAX_STOP_REFUSALS
 from chimera.bundles import Execution
 from chimera.events import (
     OrderChanged,
+    OrderTriggered,
     PrepareSymbol,
     StopChanged,
     StreamDisconnected,
@@ -17,9 +18,9 @@ from chimera.events import (
     TradingResumed,
 )
 from chimera.events.decisions import Action
-from chimera.events.orders import OrderState, OrderType, Purpose
+from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
 from chimera.instruments import Side
-from chimera.runtime.contract import Ask, Record
+from chimera.runtime.contract import Ask, Publish, Record
 from tests.support.desks import busy_bundle
 from tests.support.routers import QTY, SYMBOL, RouterBench
 
@@ -38,12 +39,19 @@ def test_intent_approved_is_recorded_before_it_is_asked() -> None:
     assert (submit.side, submit.qty, submit.reduce_only) == (Side.BUY, QTY, False)
 
 
-def test_intent_delivered_again_leads_to_nothing() -> None:
+@pytest.mark.parametrize("action", [Action.BUY, Action.CLOSE])
+def test_intent_delivered_again_only_tells_what_became_of_its_order(action: Action) -> None:
     bench = RouterBench().ready()
-    bench.tell(bench.intent())
+    bench.hold()
+    bench.tell(bench.intent(action, name="2"))
+    asked = len(bench.asks)
 
-    assert bench.tell(bench.intent()) == []
-    assert len(bench.submits(Purpose.ENTRY)) == 1
+    (told,) = bench.tell(bench.intent(action, name="2"))
+
+    assert isinstance(told, Publish)
+    assert isinstance(told.event, OrderChanged)
+    assert told.event.order.intent_id == "int:2"
+    assert len(bench.asks) == asked
 
 
 def test_intent_before_anything_is_known_is_refused_on_the_record() -> None:
@@ -198,14 +206,47 @@ def test_exit_refused_by_the_venue_compares_the_books() -> None:
     bench.reject(bench.newest(Purpose.EXIT), "-2022")
 
     assert "orders:reconcile" in bench.router.state.halted_by
-    bench.account(D(0))
-    bench.wait(1_000)
     for order in list(bench.book.orders.values()):
         bench.status(order, S.OPEN)
     bench.account(D(0))
-    bench.wait(1_000)
+    bench.wait(2_000)
     bench.account(D(0))
     assert bench.book.qty == 0
+
+
+def test_exit_whose_end_is_never_told_is_asked_about_until_it_is() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    bench.tell(bench.intent(Action.CLOSE, name="2"))
+    out = bench.newest(Purpose.EXIT)
+    bench.accept(out)
+    bench.wait(2_000)
+    bench.status(out, S.OPEN)  # the venue had not matched it yet
+    bench.take()
+
+    bench.wait(600_000)
+
+    assert 20 < bench.queries().count(out.client_order_id) < 400
+    bench.fill(out)
+    bench.take()
+    bench.wait(60_000)
+    assert out.client_order_id not in bench.queries()
+
+
+def test_exit_that_is_not_over_long_after_it_was_sent_keeps_no_other_back() -> None:
+    bench = RouterBench().ready()
+    bench.hold()
+    bench.tell(bench.intent(Action.CLOSE, name="2"))
+    bench.accept(bench.newest(Purpose.EXIT))
+    bench.wait(14_999)
+    bench.tell(bench.intent(Action.CLOSE, name="3"))
+    assert bench.newest(Purpose.EXIT).state is S.REFUSED
+    bench.wait(1)
+
+    bench.tell(bench.intent(Action.CLOSE, name="4"))
+
+    out = bench.newest(Purpose.EXIT)
+    assert (out.state, out.reduce_only) == (S.SUBMITTED, True)
 
 
 def test_exit_clipped_by_the_venue_is_over_when_the_venue_says_so() -> None:
@@ -330,6 +371,65 @@ def test_stop_refused_again_and_again_closes_at_market() -> None:
 
     assert len(bench.submits(Purpose.STOP)) == MAX_STOP_REFUSALS
     assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+@pytest.mark.parametrize("refused_late", [False, True])
+def test_refusals_of_a_position_that_is_over_do_not_close_the_next_one(refused_late: bool) -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry)
+    for _ in range(MAX_STOP_REFUSALS - refused_late):
+        bench.reject(bench.newest(Purpose.STOP), code="-1111")
+    if refused_late:  # closed by hand while the last stop is on its way
+        bench.tell(bench.filled(None, QTY, side=Side.SELL))
+        bench.reject(bench.newest(Purpose.STOP), code="-2022")
+    else:
+        out = bench.newest(Purpose.EXIT)
+        bench.accept(out)
+        bench.fill(out)
+    assert bench.book.qty == 0
+    bench.wait(60_000)
+    bench.equity()
+    bench.bar()
+    bench.take()
+
+    entry = bench.enter(name="2")
+    bench.accept(entry)
+    bench.fill(entry)
+    if refused_late:
+        for _ in range(MAX_STOP_REFUSALS - 1):
+            bench.reject(bench.newest(Purpose.STOP), code="-1111")
+
+    assert bench.submits(Purpose.STOP)
+    assert not bench.submits(Purpose.EXIT)
+
+
+def test_s5_stop_that_fired_and_does_not_fill_is_closed_at_market_within_the_bound() -> None:
+    bench = RouterBench().ready()
+    stop = bench.hold()
+    times = {"ts_event": bench.now, "ts_init": bench.now}
+    bench.tell(
+        OrderTriggered(
+            id="triggered",
+            client_order_id=stop.client_order_id,
+            symbol=SYMBOL,
+            venue_order_id="child",
+            **times,
+        )
+    )
+
+    for _ in range(2):
+        bench.wait(2_000)
+        assert stop.client_order_id in bench.queries()
+        bench.status(stop, S.OPEN)  # the child rests, unfilled
+    assert not bench.submits(Purpose.EXIT)
+    assert not bench.submits(Purpose.STOP)
+    bench.wait(1_000)
+
+    (out,) = bench.submits(Purpose.EXIT)
+    assert out.reduce_only
+    assert not bench.cancels()
 
 
 def test_closing_that_the_venue_refuses_is_paced() -> None:
@@ -468,6 +568,75 @@ def test_r8_stream_lost_cancels_resting_entries_and_stops_new_ones() -> None:
     bench.canceled(entry)
     bench.bar()
     assert bench.enter(name="2").state is S.REFUSED
+
+
+def partly_filled(bench: RouterBench) -> OrderRecord:
+    """Return a limit entry of which a part is filled and guarded."""
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.fill(entry, D("0.002"))
+    return entry
+
+
+def test_exit_at_market_takes_the_rest_of_its_entry_along() -> None:
+    bench = limit_bench()
+    entry = partly_filled(bench)
+
+    bench.reject(bench.newest(Purpose.STOP), code="-2021")
+
+    assert bench.submits(Purpose.EXIT)
+    assert bench.cancels() == [entry.client_order_id]
+
+
+def test_exit_by_rule_takes_the_rest_of_its_entry_along() -> None:
+    bench = limit_bench()
+    entry = partly_filled(bench)
+    bench.accept(bench.newest(Purpose.STOP))
+
+    bench.tell(bench.intent(Action.CLOSE, name="2"))
+
+    assert bench.submits(Purpose.EXIT)
+    assert bench.cancels() == [entry.client_order_id]
+
+
+def test_s3_stop_filled_takes_the_rest_of_its_entry_along() -> None:
+    bench = limit_bench()
+    entry = partly_filled(bench)
+    stop = bench.newest(Purpose.STOP)
+    bench.accept(stop)
+
+    bench.fill(stop, D("0.002"))
+
+    assert bench.cancels() == [entry.client_order_id]
+
+
+def test_entry_found_after_its_exit_was_sent_is_cancelled() -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    bench.fill(entry, D("0.002"))
+    bench.unknown(entry)
+    bench.tell(bench.intent(Action.CLOSE, name="2"))
+
+    bench.status(entry, S.PARTIALLY_FILLED, D("0.002"))
+
+    assert bench.cancels() == [entry.client_order_id]
+
+
+@pytest.mark.parametrize("accepted_first", [True, False])
+def test_halt_takes_back_the_entries_that_rest(accepted_first: bool) -> None:
+    bench = limit_bench()
+    entry = bench.enter()
+    halt = TradingHalted(
+        id="h", source="kill-switch", reason="people", ts_event=bench.now, ts_init=bench.now
+    )
+    if accepted_first:
+        bench.accept(entry)
+    bench.tell(halt)
+    if not accepted_first:
+        assert bench.cancels() == []
+        bench.accept(entry)
+
+    assert bench.cancels() == [entry.client_order_id]
 
 
 # --- configuration ---------------------------------------------------------------------------------------------

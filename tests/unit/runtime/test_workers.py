@@ -19,13 +19,16 @@ from chimera.events import (
     AccountReported,
     DecisionMade,
     FeaturesComputed,
+    IntentIssued,
     OrderFilled,
     PositionAdopted,
     PositionChanged,
     TimerFired,
 )
+from chimera.events.decisions import Action
 from chimera.events.features import MarketInputs
-from chimera.events.orders import LiquiditySide
+from chimera.events.orders import LiquiditySide, Purpose
+from chimera.ids import client_order_id
 from chimera.instruments import Side
 from chimera.runtime.contract import Publish, Record
 from chimera.runtime.worker import WorkerContext, build_services
@@ -196,6 +199,44 @@ def test_built_features_tell_of_the_bars_since_the_record_of_their_interval() ->
     assert [signal.ts_event for signal in signals] == [b.ts_event for b in bars([1.0] * 5)[3:]]
     start = TimerFired(id="t", ts_event=T0, ts_init=T0, service="features", timer="start", due=T0)
     assert list(features.handle(start, T0)) == [Publish(signal) for _, signal in told]
+
+
+@pytest.mark.parametrize(
+    ("action", "opened_at", "ordered", "issued"),
+    [
+        (Action.CLOSE, T0 + 1, False, True),
+        (Action.CLOSE, T0 + 1, True, False),
+        (Action.CLOSE, T0 + 3, False, False),  # it meant an earlier position
+        (Action.BUY, T0 + 1, False, False),  # an entry that waited is none
+    ],
+)
+def test_built_strategy_issues_an_exit_again_of_which_no_order_is_known(
+    action: Action, opened_at: int, ordered: bool, issued: bool
+) -> None:
+    intent = IntentIssued(
+        id="int:1",
+        ts_event=T0 + 2,
+        ts_init=T0 + 2,
+        symbol=SYMBOL,
+        decision_id="dec:1",
+        generation=1,
+        bundle_hash="h",
+        action=action,
+        side=Side.SELL,
+        reference_px=100.0,
+    )
+    record = context([("intents", intent)])
+    if ordered:
+        key = client_order_id(Purpose.EXIT, intent.id)
+        record.store.write((Record("orders", key, intent, SYMBOL, T0 + 2),))
+    strategy = build_strategy(record)
+    view = strategy._positions[SYMBOL]
+    strategy._positions[SYMBOL] = msgspec.structs.replace(view, opened_at=opened_at)
+    start = TimerFired(id="t", ts_event=T0, ts_init=T0, service="strategy", timer="start", due=T0)
+
+    effects = strategy.handle(start, T0 + MINUTE)
+
+    assert [e.event for e in effects if isinstance(e, Publish)] == [intent] * issued
 
 
 def test_build_services_leaves_the_exchange_out() -> None:

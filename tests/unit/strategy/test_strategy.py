@@ -369,6 +369,44 @@ def test_end_of_an_older_order_does_not_free_the_present_one() -> None:
     assert decision.reason is HoldReason.ORDER_PENDING
 
 
+def test_partly_filled_entry_does_not_hold_an_exit() -> None:
+    strategy = ready()
+    (intent,) = published(tell(strategy, signal()), IntentIssued)
+    tell(strategy, order_changed(order(OrderState.PARTIALLY_FILLED, intent.id)), changed("1"))
+
+    (decision,) = published(tell(strategy, signal(-5.0, at=T0 + MINUTE)), DecisionMade)
+
+    assert decision.action is Action.CLOSE
+
+
+def test_entry_that_still_rests_holds_the_next_when_its_exit_is_over() -> None:
+    strategy = ready()
+    (intent,) = published(tell(strategy, signal()), IntentIssued)
+    tell(strategy, order_changed(order(OrderState.PARTIALLY_FILLED, intent.id)), changed("1"))
+    (out,) = published(tell(strategy, signal(-5.0, at=T0 + MINUTE)), IntentIssued)
+    exited = order(OrderState.FILLED, out.id, Purpose.EXIT)
+    tell(strategy, order_changed(exited), changed("0"))
+
+    (decision,) = published(tell(strategy, signal(at=T0 + 2 * MINUTE)), DecisionMade)
+
+    assert decision.reason is HoldReason.ORDER_PENDING
+
+
+@pytest.mark.parametrize(("qty", "a"), [("0", 20.0), ("1", -5.0)])
+def test_intent_without_an_answer_is_issued_again_when_it_holds_a_bar_up(
+    qty: str, a: float
+) -> None:
+    strategy = ready()
+    tell(strategy, changed(qty))
+    (intent,) = published(tell(strategy, signal(a)), IntentIssued)
+
+    effects = tell(strategy, signal(a, at=T0 + MINUTE))
+
+    (decision,) = published(effects, DecisionMade)
+    assert decision.reason is HoldReason.ORDER_PENDING
+    assert published(effects, IntentIssued) == [intent]
+
+
 def test_stop_orders_are_not_pending_intents() -> None:
     strategy = ready()
 
