@@ -1,30 +1,40 @@
-"""What every life of a worker's cores begins with, whichever way it came to begin anew."""
+"""What every life of a worker's cores begins with, whichever way it came to begin anew.
+
+It outlives leases: cores that are built anew never go back to a bundle that was replaced, and what was
+halted stays halted until somebody resumes it.
+"""
 
 from collections.abc import Iterator, Sequence
 
-from chimera.events import BundleActivated
+from chimera.events import BundleActivated, StreamDisconnected, TradingHalted, TradingResumed
 from chimera.events.base import Event
 
 
 class Beginning:
-    """The events given to new cores first; of bundles only the newest generation.
-
-    It outlives leases: cores that are built anew never go back to a bundle that was replaced.
-    """
+    """The events given to new cores first: the newest bundle, every halt, and the streams that are lost."""
 
     def __init__(self, first: Sequence[Event]) -> None:
-        self._events = list(first)
+        self._first = list(first)
+        self._in_force: dict[str, Event] = {}
 
     def __iter__(self) -> Iterator[Event]:
-        return iter(tuple(self._events))
+        return iter((*self._first, *self._in_force.values()))
 
     def learn(self, event: Event) -> bool:
-        """Begin with `event` from now on and return True, if it is a newer generation of the bundle."""
-        if type(event) is not BundleActivated:
-            return False
-        bundles = [known for known in self._events if type(known) is BundleActivated]
+        """Begin with `event` from now on, or without what it ends; return whether that is a change."""
+        match event:
+            case BundleActivated():
+                return self._learn_bundle(event)
+            case TradingHalted(source=source) | StreamDisconnected(stream=source, connected=False):
+                self._in_force[source] = event
+                return True
+            case TradingResumed(source=source) | StreamDisconnected(stream=source):
+                return self._in_force.pop(source, None) is not None
+        return False
+
+    def _learn_bundle(self, event: BundleActivated) -> bool:
+        bundles = [known for known in self._first if type(known) is BundleActivated]
         if any(event.generation <= known.generation for known in bundles):
             return False
-        others = [known for known in self._events if type(known) is not BundleActivated]
-        self._events = [event, *others]
+        self._first = [event, *(known for known in self._first if known not in bundles)]
         return True

@@ -158,8 +158,9 @@ class Session:
     def _take(self, given: _Input) -> None:
         """Run an event through the local cores now and hand its effects to the outbox."""
         event = given.event
-        self._troubles.remember(event, own=given.tell)
         self._beginning.learn(event)
+        if given.tell:
+            self._troubles.remember(event)
         if self._dispatcher is None:
             if not given.first:
                 self._backlog.append(given)
@@ -340,7 +341,7 @@ class Session:
             self._troubles.tell,
         )
         self._dispatcher = Dispatcher(services)
-        for event in (*self._beginning, *self._troubles.in_force):
+        for event in self._beginning:
             self._take(_Input(event, first=True))
         now = self._clock.now()
         for service in services:
@@ -374,7 +375,7 @@ class Session:
                 for name in self._names
             ]
             # What is in force is told again, for workers and pages that were not there when it began.
-            self._outbox.put(Batch(events=[*beats, *self._troubles.own]))
+            self._outbox.put(Batch(events=[*beats, *self._troubles.present]))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _finish(self) -> None:

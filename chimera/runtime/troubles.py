@@ -1,4 +1,4 @@
-"""What is wrong in one worker, told as halts; and what is in force, for cores that are built anew."""
+"""What is wrong in one worker: told as halts, and told again with every heartbeat until it is over."""
 
 from collections.abc import Callable
 
@@ -24,31 +24,25 @@ class Troubles:
         self._worker = worker
         self._clock = clock
         self._bring = bring
-        self._in_force: dict[str, Event] = {}
-        self._own: dict[str, str] = {}  # of what is in force, what began here, in words
+        self._present: dict[str, tuple[Event, str]] = {}  # by source, with what it is in words
 
     @property
     def detail(self) -> str:
         """All that is wrong here now, or ""."""
-        return "; ".join(f"{source}: {reason}" for source, reason in self._own.items())
+        return "; ".join(f"{source}: {reason}" for source, (_, reason) in self._present.items())
 
     @property
-    def own(self) -> list[Event]:
-        """The halts and losses in force that began in this worker."""
-        return [self._in_force[source] for source in self._own]
-
-    @property
-    def in_force(self) -> list[Event]:
-        """What cores built anew must be told again: every halt, and the streams that are lost."""
-        return list(self._in_force.values())
+    def present(self) -> list[Event]:
+        """The halts and losses that began in this worker and are not over."""
+        return [event for event, _ in self._present.values()]
 
     def tell(self, cause: str, reason: str | None) -> None:
         """Stop new risk because of `reason`, or resume it when that is None."""
         source = f"{cause}:{self._worker}"
         if reason is None:
-            if source in self._own:
+            if source in self._present:
                 self._resume(source)
-        elif source not in self._own:
+        elif source not in self._present:
             now = self._clock.now()
             self._bring(
                 TradingHalted(
@@ -65,26 +59,15 @@ class Troubles:
         for cause in CAUSES:
             self._resume(f"{cause}:{self._worker}")
 
-    def remember(self, event: Event, *, own: bool) -> None:
-        """Keep what is in force until it is over; `own` if it began in this worker."""
+    def remember(self, event: Event) -> None:
+        """Keep what began here until it is over."""
         match event:
             case TradingHalted(source=source, reason=reason):
-                self._begin(source, event, reason if own else None)
-            case TradingResumed(source=source):
-                self._end(source)
+                self._present[source] = (event, reason)
             case StreamDisconnected(stream=stream, connected=False):
-                self._begin(stream, event, "lost" if own else None)
-            case StreamDisconnected(stream=stream):
-                self._end(stream)
-
-    def _begin(self, source: str, event: Event, own_reason: str | None) -> None:
-        self._in_force[source] = event
-        if own_reason is not None:
-            self._own[source] = own_reason
-
-    def _end(self, source: str) -> None:
-        self._in_force.pop(source, None)
-        self._own.pop(source, None)
+                self._present[stream] = (event, "lost")
+            case TradingResumed(source=source) | StreamDisconnected(stream=source):
+                self._present.pop(source, None)
 
     def _resume(self, source: str) -> None:
         now = self._clock.now()

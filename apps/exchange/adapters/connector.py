@@ -99,7 +99,7 @@ class Connector(ABC):
         self._listed = listed
         self._quotes: dict[str, tuple[float, float]] = {}  # the last best bid and ask we heard
         self._marks: dict[str, float] = {}
-        self._clock_off = False
+        self._clock_off: bool | None = None  # None: nobody has been told yet
         self._more_history = asyncio.Event()
 
     # --- what a market adds ---------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Connector(ABC):
 
         Whoever listens has been told nothing yet, though this may have run before.
         """
-        self._clock_off = False
+        self._clock_off = None
         self._listed.clear()
         self._symbols = list(self._wanted)
         await self._until_answered(self._check_clock, sink)
@@ -350,12 +350,12 @@ class Connector(ABC):
         sink(self._halted("clock", reason) if off else self._resumed("clock"))
 
     async def _tell_limits(self, sink: Sink) -> None:
-        """No new risk while the venue wants no requests."""
+        """No new risk while the venue wants no requests; an earlier life may have ended in that."""
         while True:
-            await self._calls.limited.wait()
-            sink(self._halted("limits", "the venue limits our requests"))
             await self._calls.until_allowed()
             sink(self._resumed("limits"))
+            await self._calls.limited.wait()
+            sink(self._halted("limits", "the venue limits our requests"))
 
     async def _repeat(self, every_s: float, check: Check, sink: Sink) -> None:
         while True:

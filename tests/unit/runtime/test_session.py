@@ -346,6 +346,19 @@ async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_
         ]
 
 
+async def test_session_halt_of_another_worker_outlives_the_lease() -> None:
+    worker = Worker(streams=("health:events",))
+    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    async with worker:
+        halt = TradingHalted(
+            id="h", ts_event=1, ts_init=1, source="exchange:um:clock", reason="off"
+        )
+        await other.publish([Outgoing("health:events", encode(halt))])
+        await worker.until(lambda: bool(worker.lives) and worker.lives[-1].halted)
+        worker.sleep_through_lease()
+        await worker.until(lambda: len(worker.lives) == 2 and halt in worker.lives[1].heard)
+
+
 @pytest.mark.parametrize("how", ["a core raises", "the lease is lost"])
 async def test_session_cores_built_anew_begin_with_the_newest_bundle(
     how: str, monkeypatch: pytest.MonkeyPatch
