@@ -88,7 +88,7 @@ def desk_run(
     )
     try:
         # With a file, so that a test may stop Redis and find its data again.
-        with patch("chimera.demo.PrivateRedis", partial(PrivateRedis, append_only=True)):
+        with patch("chimera.demo.stack.PrivateRedis", partial(PrivateRedis, append_only=True)):
             demo.prepare()
         yield DeskRun(demo)
     finally:
