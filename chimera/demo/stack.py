@@ -35,7 +35,7 @@ POLL_S = 0.1
 FEED_CHECK_S = 1.0
 WARM_UP_SHOWN_S = 15.0  # a recording without history warms up for longer; the pages show how far
 STATE_NAMES = (
-    *("logs", "redis", "static", "venue.json", "bundle.yaml"),
+    *("logs", "redis", "static", "venue.json", "venue-state", "bundle.yaml"),
     *("chimera.sqlite3", "celerybeat-schedule"),
 )
 
@@ -105,7 +105,7 @@ class Demo:
             "CHIMERA_DEMO": "true",
             "PYTHONUNBUFFERED": "1",
         }
-        venue = self._start_venue()
+        venue = self.start_venue()
         self.env |= {
             "CHIMERA_EXCHANGE_URL": venue["rest"],
             "CHIMERA_EXCHANGE_KEY": venue["key"],
@@ -122,9 +122,28 @@ class Demo:
 
     def kill_worker(self, name: str = "worker") -> None:
         """End a worker as a power cut would; `start_worker` brings it back."""
-        worker = self._processes.pop(name)
-        worker.kill()
-        worker.wait()
+        self._kill(name)
+
+    def kill_venue(self) -> None:
+        """End the venue as a power cut would; `start_venue` on its port brings it back."""
+        self._kill("venue")
+
+    def start_venue(self, port: int = 0) -> dict[str, str]:
+        """Start the venue, where it was if it ran here before; return what it told. Port 0 is any."""
+        path = self.state_dir / "venue.json"  # with a paper account's key: it opens nothing else
+        command = (sys.executable, "manage.py", "venue", "--port", str(port))
+        kept = ("--state", str(self.state_dir / "venue-state"))
+        with path.open("wb") as card:
+            process = self._spawn(
+                "venue", *command, *kept, *self.venue_options, stdout=card.fileno()
+            )
+        while not (line := path.read_bytes()).endswith(b"\n"):
+            if process.poll() is not None:
+                reason = self.last_line("venue").removeprefix("CommandError: ")
+                raise ConfigInvalid(f"the venue did not start: {reason}")
+            self._pause()
+        told: dict[str, str] = json.loads(line)
+        return told
 
     def start_pages(self) -> None:
         """Start Celery's worker and beat, and the web process."""
@@ -232,18 +251,10 @@ class Demo:
 
     # --- steps -------------------------------------------------------------------------------------------
 
-    def _start_venue(self) -> dict[str, str]:
-        path = self.state_dir / "venue.json"  # with a paper account's key: it opens nothing else
-        command = (sys.executable, "manage.py", "venue", "--port", "0")
-        with path.open("wb") as card:
-            process = self._spawn("venue", *command, *self.venue_options, stdout=card.fileno())
-        while not (line := path.read_bytes()).endswith(b"\n"):
-            if process.poll() is not None:
-                reason = self.last_line("venue").removeprefix("CommandError: ")
-                raise ConfigInvalid(f"the venue did not start: {reason}")
-            self._pause()
-        told: dict[str, str] = json.loads(line)
-        return told
+    def _kill(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
 
     def _bundle_for_venue(self) -> Path:
         """Return the bundle's file, or one made of it for what the venue plays."""

@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,8 +58,18 @@ class ReplayPlan:
     _recordings: tuple[Recording, ...]
     _history: dict[Key, tuple[Recording, ...]]
 
-    def feed(self) -> Iterator[TimedAction]:
-        return play(self._recordings, stepwise=True, start=self.start)
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read: feeds, what lies beside them, and history."""
+        read = {r.path for rows in (self._recordings, *self._history.values()) for r in rows}
+        return tuple(sorted(read))
+
+    def feed(self) -> "ReplayFeed":
+        return ReplayFeed(self)
+
+    def feed_from(self, at: Millis) -> Iterator[TimedAction]:
+        """Return the feed from `at` on, or from `start` if that is later."""
+        return play(self._recordings, stepwise=True, start=max(self.start, at))
 
     def history(self, market: Market, symbol: str) -> list[Candle]:
         """Return the minutes before `start`, oldest first: at most three days of them."""
@@ -68,6 +79,38 @@ class ReplayPlan:
             for candle in candles(recording.interval, rows):
                 minutes.setdefault(candle.open_time, candle)
         return [minutes[at] for at in sorted(minutes) if at < self.start]
+
+
+class ReplayFeed:
+    """A plan's market. Pickled, it is the plan and how far it came, and reads on from there."""
+
+    def __init__(self, plan: ReplayPlan) -> None:
+        self._plan = plan
+        self._at, self._taken = plan.start, 0  # the last action's time, and how many were at it
+        self._feed = plan.feed_from(plan.start)
+
+    def __iter__(self) -> "ReplayFeed":
+        return self
+
+    def __next__(self) -> TimedAction:
+        timed = next(self._feed)
+        if timed[0] != self._at:
+            self._at, self._taken = timed[0], 0
+        self._taken += 1
+        return timed
+
+    def __getstate__(self) -> tuple[ReplayPlan, Millis, int]:
+        return self._plan, self._at, self._taken
+
+    def __setstate__(self, kept: tuple[ReplayPlan, Millis, int]) -> None:
+        self._plan, self._at, taken = kept
+        self._taken = 0
+        # A bar longer than a step starts before them, and none is longer than a day.
+        self._feed = dropwhile(
+            lambda timed: timed[0] < self._at, self._plan.feed_from(self._at - self._at % DAY)
+        )
+        for _ in range(taken):
+            next(self)
 
 
 def plan_replay(

@@ -3,21 +3,26 @@
 import logging
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from apps.exchange.adapters.replay_plan import plan_replay
+from apps.exchange.adapters.replay_plan import ReplayPlan, plan_replay
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds import flow
-from apps.exchange.core.venue.feeds.merge import TimedAction, merge
+from apps.exchange.core.venue.feeds.merge import Lookahead, TimedAction, merge
 from apps.exchange.core.venue.tape import Candle
-from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.driver import Driver
+from apps.exchange.venue_shell.host import FeedPosition, Host
+from apps.exchange.venue_shell.identity import digest_build, digest_files
+from apps.exchange.venue_shell.journal import Advanced, Identity, Input, Journal
 from apps.exchange.venue_shell.limits import BINANCE_RULES
+from apps.exchange.venue_shell.repeat import repeat
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
+from apps.exchange.venue_shell.snapshot import Snapshot
 from chimera.clock import MINUTE, Millis, ScaledClock, WallClock
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
@@ -43,7 +48,11 @@ START_PX = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOptions:
-    """The command's options; `port` 0 picks a free one, `start` is UTC ms."""
+    """The command's options.
+
+    `port` 0 picks a free one, `start` is UTC ms. `state` names the folder in which the venue outlives
+    its process; `fresh` begins anew there.
+    """
 
     port: int = 0
     data: tuple[Path, ...] = ()
@@ -54,15 +63,8 @@ class VenueOptions:
     start: Millis | None = None
     faults: bool = False
     unlimited: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _World:
-    venue: Venue
-    feed: Iterator[TimedAction]
-    start: Millis
-    end: Millis | None
-    intervals: Mapping[tuple[Market, str], str]
+    state: Path | None = None
+    fresh: bool = False
 
 
 def build_server(options: VenueOptions) -> VenueServer:
@@ -79,54 +81,100 @@ def build_server(options: VenueOptions) -> VenueServer:
         )
     if options.wallet < 0:
         raise InvalidInput(f"--wallet must not be negative, got {options.wallet}")
-    world = _recorded(options) if options.data else _simulated(options)
-    world.venue.open_account(
-        ACCOUNT_ID,
-        futures_usdt=options.wallet,
-        spot={"USDT": options.wallet},
-        now=world.start,
-    )
+    plan = _plan(options) if options.data else None
+    journal = Journal(options.state, _identity(options, plan)) if options.state else None
+    kept = journal.load() if journal and not options.fresh else None
+    if kept is None:
+        begun = _recorded(options, plan) if plan else _simulated(options)
+        inputs: Sequence[Input] = ()
+    else:
+        begun, inputs = Snapshot.load(kept.snapshot), kept.inputs
+    seen = max((i.wall for i in inputs if isinstance(i, Advanced)), default=begun.seen)
     credential = Credential.derive(ACCOUNT_ID, options.seed)
     host = Host(
-        venue=world.venue,
-        clock=ScaledClock(origin=world.start, speed=options.speed),
+        venue=begun.venue,
+        clock=begun.clock_from(seen, WallClock().now(), options.speed),
         keys=KeyRing(credential),
         rules={m: r.unlimited() if options.unlimited else r for m, r in BINANCE_RULES.items()},
         faults_allowed=options.faults,
-        intervals=world.intervals,
+        journal=journal,
+        intervals=plan.intervals if plan else {},
     )
+    driver = Driver(host, begun.feed, begun.position)
+    host.user_hub.reports = begun.reports
+    repeat(host, driver, inputs)
     try:
-        return VenueServer(
-            host, world.feed, credential=credential, end=world.end, port=options.port
-        )
+        server = VenueServer(host, driver, credential=credential, port=options.port)
     except (OSError, OverflowError) as e:
         raise InvalidInput(f"--port {options.port}: {e}") from e
+    if kept is not None:
+        log.info("going on at %d, with %d inputs repeated", host.now(), len(inputs))
+    driver.save()
+    return server
 
 
-def _recorded(options: VenueOptions) -> _World:
+def _identity(options: VenueOptions, plan: ReplayPlan | None) -> Identity:
+    """Return what a venue's state depends on beside the inputs it was given."""
+    return {
+        "the build": digest_build(),
+        "--data": digest_files(plan.files) if plan else "simulated",
+        "--symbols": " ".join(options.symbols),
+        "--start": str(options.start),
+        "--seed": str(options.seed),
+        "--wallet": str(options.wallet),
+    }
+
+
+def _plan(options: VenueOptions) -> ReplayPlan:
     plan = plan_replay(options.data, symbols=options.symbols, start=options.start)
     for name in plan.left_out:
         log.warning("%s is left out: its recording ends before the replay starts", name)
+    return plan
+
+
+def _recorded(options: VenueOptions, plan: ReplayPlan) -> Snapshot:
     venue = _venue(plan.symbols)
     for market, symbols in plan.symbols.items():
         for symbol in symbols:
             venue.load_history(market, symbol, plan.history(market, symbol))
-    return _World(venue, plan.feed(), plan.start, plan.end, plan.intervals)
+    return _opening(options, venue, plan.feed(), plan.start, plan.end)
 
 
-def _simulated(options: VenueOptions) -> _World:
+def _simulated(options: VenueOptions) -> Snapshot:
     start = options.start or WallClock().now()
-    symbols = options.symbols or SIMULATED_SYMBOLS
-    listed = {market: list_symbols(market, symbols) for market in Market}
-    venue = Venue(instruments=listed, publish_market=True)
+    venue = _venue(dict.fromkeys(Market, options.symbols or SIMULATED_SYMBOLS))
     feeds = []
-    for market, instruments in listed.items():
-        for symbol, instrument in instruments.items():
-            rng = random.Random(f"{options.seed}:{market}:{symbol}")
-            shape = flow.FlowShape(start_price=START_PX[symbol])
-            venue.load_history(market, symbol, walk_back(shape, start, rng))
-            feeds.append(flow.actions(instrument, shape, start=start, rng=rng))
-    return _World(venue, merge(*feeds), start, None, {})
+    for listing in venue.floor.listings.values():
+        market, symbol = listing.market, listing.symbol
+        rng = random.Random(f"{options.seed}:{market}:{symbol}")
+        shape = flow.FlowShape(start_price=START_PX[symbol])
+        venue.load_history(market, symbol, walk_back(shape, start, rng))
+        feeds.append(flow.actions(listing.instrument, shape, start=start, rng=rng))
+    return _opening(options, venue, merge(*feeds), start, None)
+
+
+def _opening(
+    options: VenueOptions,
+    venue: Venue,
+    feed: Iterable[TimedAction],
+    start: Millis,
+    end: Millis | None,
+) -> Snapshot:
+    """Return the venue with its account open, and nothing of its feed played."""
+    venue.open_account(
+        ACCOUNT_ID,
+        futures_usdt=options.wallet,
+        spot={"USDT": options.wallet},
+        now=start,
+    )
+    coming = Lookahead(feed)
+    return Snapshot(
+        venue=venue,
+        feed=coming,
+        position=FeedPosition.opening(start, end, coming),
+        clock=ScaledClock(origin=start, speed=options.speed),
+        seen=WallClock().now(),
+    )
 
 
 def _venue(symbols: Mapping[Market, Sequence[str]]) -> Venue:

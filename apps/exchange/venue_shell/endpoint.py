@@ -60,6 +60,11 @@ class Endpoint:
     def name(self) -> str:
         return f"{self.method} {self.path}"
 
+    @property
+    def changes(self) -> bool:
+        """Tell whether it may change the core: listen keys, which need no signature, do not."""
+        return self.method != "GET" and self.security is Security.SIGNED
+
     def weight_of(self, params: Params) -> int:
         return self.weight if isinstance(self.weight, int) else self.weight(params)
 

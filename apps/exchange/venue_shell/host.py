@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from apps.exchange.core.venue.exchange import Venue
+from apps.exchange.core.venue.feeds.merge import Lookahead
 from apps.exchange.core.venue.outbound import OrderUpdated, PrivateEvent
 from apps.exchange.venue_shell.faults import (
     AnyFault,
@@ -13,6 +14,7 @@ from apps.exchange.venue_shell.faults import (
     ExpireListenKey,
     FaultPlan,
 )
+from apps.exchange.venue_shell.journal import Input, Journal
 from apps.exchange.venue_shell.limits import BINANCE_RULES, Limiter, LimitRules
 from apps.exchange.venue_shell.market_hub import MarketHub
 from apps.exchange.venue_shell.signing import KeyRing
@@ -31,6 +33,12 @@ class FeedPosition:
     at: Millis
     next_at: Millis | None
     actions: int = 0
+
+    @classmethod
+    def opening(cls, start: Millis, end: Millis | None, feed: Lookahead) -> "FeedPosition":
+        """Return where a feed stands that nothing was taken from."""
+        first = feed.upcoming[0] if feed.upcoming else None
+        return cls(start, end, min(start, first or start), first)
 
 
 @dataclass(slots=True)
@@ -59,11 +67,13 @@ class Host:
         rules: Mapping[Market, LimitRules] = BINANCE_RULES,
         faults_allowed: bool = False,
         wall: Clock | None = None,
+        journal: Journal | None = None,
         intervals: Mapping[tuple[Market, str], str] = MappingProxyType({}),
     ) -> None:
         self.venue = venue
         self.intervals = intervals
         self.clock = clock
+        self.wall = wall or WallClock()
         self.keys = keys
         self.limiters = {market: Limiter(rules[market]) for market in Market}
         self.faults_allowed = faults_allowed
@@ -73,11 +83,11 @@ class Host:
         self.sockets: set[Socket] = set()
         self.counts = Counts()
         self.feed = FeedPosition(clock.origin, None, clock.origin, None)
+        self.journal = journal
         self._symbols = {
             market: [symbol for of, symbol in venue.floor.listings if of is market]
             for market in Market
         }
-        self._wall = wall or WallClock()
         self._clients: set[str] = set()
 
     def now(self) -> Millis:
@@ -89,7 +99,7 @@ class Host:
 
     def wall_now(self) -> Millis:
         """Return the time that requests are signed in and ``/time`` answers."""
-        return self._wall.now() + self.faults.clock_shift_ms
+        return self.wall.now() + self.faults.clock_shift_ms
 
     def loses_depth(self, market: Market, symbol: str) -> bool:
         return self.faults.loses_depth(market, symbol)
@@ -100,6 +110,11 @@ class Host:
     def limiter(self, market: Market, ip: str) -> Limiter:
         self._clients.add(ip)
         return self.limiters[market]
+
+    def note(self, entry: Input) -> None:
+        """Write down what the core is asked, so that it can be asked again after a kill."""
+        if self.journal is not None:
+            self.journal.append(entry)
 
     def publish(self) -> None:
         """Send everything the venue's core has told since the last time."""

@@ -14,6 +14,7 @@ from apps.exchange.core.venue.types import VenueError
 from apps.exchange.venue_shell.endpoint import Call, Endpoint, Security
 from apps.exchange.venue_shell.faults import Answer, ApplyThenFail, Hang, RequestFault, Reset
 from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.journal import Requested
 from apps.exchange.venue_shell.params import Params
 from apps.exchange.venue_shell.refusals import Refusal
 from apps.exchange.venue_shell.signing import check_request
@@ -127,13 +128,20 @@ def invoke(endpoint: Endpoint, call: Call, headers: Headers) -> Any:
         _refuse_halted(call)
     orders = endpoint.orders_of(call.params)
     if not orders:
-        return endpoint.handler(call)
+        return _carry_out(endpoint, call)
     limiter = call.host.limiters[endpoint.market]
     limiter.check_orders(call.account_id, orders, call.wall)
-    payload = endpoint.handler(call)
+    payload = _carry_out(endpoint, call)
     headers.update(limiter.count_orders(call.account_id, orders, call.wall))
     call.host.counts.orders += orders
     return payload
+
+
+def _carry_out(endpoint: Endpoint, call: Call) -> Any:
+    if endpoint.changes:
+        params = dict(call.params.raw())
+        call.host.note(Requested(endpoint.name, call.account_id, params, call.now, call.wall))
+    return endpoint.handler(call)
 
 
 def _refuse_halted(call: Call) -> None:

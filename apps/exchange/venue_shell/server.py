@@ -13,11 +13,10 @@ import uvicorn
 import uvloop
 
 from apps.exchange.venue_shell.app import build_app, clock_json
-from apps.exchange.venue_shell.driver import Driver, Feed
+from apps.exchange.venue_shell.driver import Driver
 from apps.exchange.venue_shell.host import Host
 from apps.exchange.venue_shell.signing import Credential
 from apps.exchange.venue_shell.transport import PacedWebSocket, ResettableHttp
-from chimera.clock import Millis
 
 log = logging.getLogger(__name__)
 
@@ -41,23 +40,22 @@ class VenueServer:
 
     Parameters
     ----------
-    feed, end : the market's actions in time order, and the time of the last (None: endless)
+    driver : plays the market into `host`
     port : 0 picks a free one; read `port` after construction
     """
 
     def __init__(
         self,
         host: Host,
-        feed: Feed,
+        driver: Driver,
         *,
         credential: Credential,
-        end: Millis | None = None,
         port: int = 0,
         bind: str = LOOPBACK,
     ) -> None:
         self.host = host
         self.credential = credential
-        self._driver = Driver(host, feed, end=end)
+        self.driver = driver
         self._listener = socket.create_server((bind, port), backlog=256)
         # asyncio leaves Nagle's algorithm on for sockets it did not make: 40 ms an answer.
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -103,7 +101,7 @@ class VenueServer:
     async def serve(self) -> None:
         """Serve until a signal or `stop`; a driver that fails ends the server and is raised."""
         self._loop = asyncio.get_running_loop()
-        driver = asyncio.create_task(self._driver.run())
+        driver = asyncio.create_task(self.driver.run())
         driver.add_done_callback(self._on_driver_done)
         try:
             await self._uvicorn.serve(sockets=[self._listener])
@@ -111,6 +109,9 @@ class VenueServer:
             driver.cancel()
         if self._failure is not None:
             raise self._failure
+        if self.host.journal is not None:
+            self.driver.save()
+            self.host.journal.close()
 
     def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
         """Serve in the foreground until SIGTERM or SIGINT; `announce` gets the card at the start."""

@@ -55,7 +55,7 @@ class UserHub:
         self._listen_keys: dict[str, ListenKey] = {}
         self._spot: list[SpotSubscription] = []
         self._issued = 0
-        self._execution_id = 0
+        self.reports = 0  # execution reports numbered so far, heard or not
         self._cancel_ids: dict[int, str] = {}
 
     # --- listen keys (futures) ----------------------------------------------------------------------
@@ -134,7 +134,10 @@ class UserHub:
         self._cancel_ids[order_id] = cancel_id
 
     def publish(self, event: PrivateEvent) -> None:
+        if isinstance(event, OrderUpdated) and event.order.market is Market.SPOT:
+            self.reports += 1
         if not self.has_listeners():
+            self._cancel_ids.clear()
             return
         for market, message in self._encode(event):
             self._send(market, event.account_id, message)
@@ -165,10 +168,9 @@ class UserHub:
                 return []
 
     def _execution_report(self, event: OrderUpdated) -> Json:
-        self._execution_id += 1
         canceled = event.execution_type is Execution.CANCELED
         cancel_id = self._cancel_ids.pop(event.order.order_id, None) if canceled else None
-        return wire_spot.execution_report(event, self._execution_id, cancel_id)
+        return wire_spot.execution_report(event, self.reports, cancel_id)
 
     def _send(self, market: Market, account_id: str, message: Json) -> None:
         deliver = self._futures_delivery if market is Market.USDM else self._spot_delivery

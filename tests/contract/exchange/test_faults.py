@@ -8,6 +8,8 @@ import pytest
 
 from apps.exchange.adapters.spot import SpotConnector
 from apps.exchange.adapters.usdm import UsdmConnector
+from apps.exchange.core.venue.feeds.merge import Lookahead
+from apps.exchange.venue_shell.driver import Driver
 from apps.exchange.venue_shell.faults import (
     Answer,
     ApplyThenFail,
@@ -22,6 +24,7 @@ from apps.exchange.venue_shell.faults import (
     Reset,
     ShiftClock,
 )
+from apps.exchange.venue_shell.host import FeedPosition
 from apps.exchange.venue_shell.server import VenueServer
 from chimera.events import (
     AccountReported,
@@ -517,7 +520,7 @@ async def test_venue_that_comes_back_is_traded_with_again(market: PaperMarket) -
 
 def _again(stopped: VenueServer, port: int) -> VenueServer:
     """Start the same venue once more, on the port it had."""
-    server = VenueServer(
-        stopped.host, iter(()), credential=stopped.credential, end=stopped.host.now(), port=port
-    )
+    feed, now = Lookahead(()), stopped.host.now()
+    driver = Driver(stopped.host, feed, FeedPosition.opening(now, now, feed))
+    server = VenueServer(stopped.host, driver, credential=stopped.credential, port=port)
     return server.start()

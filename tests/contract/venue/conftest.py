@@ -16,8 +16,10 @@ from apps.exchange.adapters.pointing import point
 from apps.exchange.core.venue.actions import Action, SetMark, StepPrice
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.exchange import Venue
+from apps.exchange.core.venue.feeds.merge import Lookahead
 from apps.exchange.core.venue.tape import Candle
-from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.driver import Driver
+from apps.exchange.venue_shell.host import FeedPosition, Host
 from apps.exchange.venue_shell.limits import BINANCE_RULES
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
@@ -101,7 +103,9 @@ def make_server(
     )
     actions = opening(now, symbols) if feed is None else feed
     end = actions[-1][0] if actions else now
-    return VenueServer(host, iter(actions), credential=credential, end=end)
+    coming = Lookahead(actions)
+    driver = Driver(host, coming, FeedPosition.opening(now, end, coming))
+    return VenueServer(host, driver, credential=credential)
 
 
 def opening(now: int, symbols: tuple[str, ...]) -> list[tuple[int, Action]]:

@@ -11,7 +11,7 @@ from chimera.errors import ConfigInvalid
 
 def test_state_of_an_earlier_demo_is_removed(tmp_path: Path) -> None:
     state = tmp_path / "demo"
-    for name in ("logs", "redis"):
+    for name in ("logs", "redis", "venue-state"):
         (state / name).mkdir(parents=True)
     (state / "chimera.sqlite3-wal").touch()
     _clear(state)

@@ -1,6 +1,10 @@
 """Choosing what to replay: the era, the best feed of each symbol, and its history."""
 
 import gzip
+import pickle
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +13,7 @@ import pytest
 
 from apps.exchange.adapters.recordings import Kind
 from apps.exchange.adapters.replay_plan import plan_replay
+from apps.exchange.core.venue.feeds.merge import TimedAction
 from chimera.clock import HOUR, MINUTE
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
@@ -118,3 +123,20 @@ def test_plan_refuses_a_depth_file_with_a_broken_middle(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match="cannot be read"):
         plan_replay([path])
+
+
+@pytest.mark.parametrize("taken", [0, 1, 6, 7_001])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("klines/um-BTCUSDT-1m-2025-05..2025-06.parquet", "funding", "mark"),
+        ("depth/um-BTCUSDT-2024-08-08.log.gz", "trades/um-BTCUSDT-trades-2024-08-08.parquet"),
+    ],
+)
+def test_pickled_feed_goes_on_where_it_was(
+    data_dir: Path, names: tuple[str, ...], taken: int
+) -> None:
+    feed = plan_replay([data_dir / name for name in names], symbols=["BTCUSDT"]).feed()
+    deque(islice(feed, taken), maxlen=0)
+    again: Iterator[TimedAction] = pickle.loads(pickle.dumps(feed))
+    assert list(islice(again, 500)) == list(islice(feed, 500))

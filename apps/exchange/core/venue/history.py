@@ -31,7 +31,7 @@ def find_order(
     if order_id is None and client_order_id is None:
         raise refuse.missing("orderId")
     if order_id is not None:
-        order = account.orders[market, symbol].get(order_id)
+        order = account.orders.get((market, symbol), {}).get(order_id)
         if (
             order is not None
             and market is Market.SPOT

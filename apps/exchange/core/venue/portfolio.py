@@ -24,7 +24,7 @@ def exposure(
 ) -> dict[tuple[Side, PositionSide], Decimal]:
     """Return the notional of resting orders that may add risk, by side and position side."""
     found: dict[tuple[Side, PositionSide], Decimal] = {}
-    for order in account.open[Market.USDM, symbol].values():
+    for order in account.open.get((Market.USDM, symbol), {}).values():
         if order.reduce_only or order is without:
             continue
         key = order.side, order.position_side
@@ -46,7 +46,7 @@ def open_order_margin(
     an order which only closes holds nothing. Hedge: what opens, each side by itself. `extra` is an order
     to imagine, as side, position side and notional; `without` one to forget.
     """
-    if extra is None and not account.open[Market.USDM, symbol]:
+    if extra is None and not account.open.get((Market.USDM, symbol)):
         return ZERO
     resting = exposure(account, symbol, without=without)
     if extra is not None:

@@ -1,4 +1,4 @@
-"""What may be read of a venue: accounts, orders, the market. Reading moves no price and no money.
+"""What may be read of a venue: accounts, orders, the market. Reading changes nothing.
 
 The base of `exchange.Venue`, apart because there is much of it.
 """
@@ -110,7 +110,7 @@ class VenueReads:
         limit: int = 500,
     ) -> list[Order]:
         self.listing(market, symbol)
-        orders = self.account(account_id).orders[market, symbol].values()
+        orders = self.account(account_id).orders.get((market, symbol), {}).values()
         wanted = [o for o in orders if order_id is None or o.order_id >= order_id]
         from_start = order_id is not None
         return history.page(
@@ -130,7 +130,7 @@ class VenueReads:
         limit: int = 500,
     ) -> list[Fill]:
         self.listing(market, symbol)
-        fills = self.account(account_id).fills[market, symbol]
+        fills = self.account(account_id).fills.get((market, symbol), [])
         wanted = [
             fill
             for fill in fills
@@ -211,9 +211,7 @@ class VenueReads:
 
     def depth(self, market: Market, symbol: str, limit: int) -> tuple[int, Levels, Levels]:
         """Return the book's update id and up to `limit` bids and asks, best first."""
-        listing = self.listing(market, symbol)
-        self.floor.publish_book(listing)
-        book = self.floor.book(listing)
+        book = self.floor.book(self.listing(market, symbol))
         return book.update_id, book.depth(Side.BUY, limit), book.depth(Side.SELL, limit)
 
     def book_ticker(self, market: Market, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:

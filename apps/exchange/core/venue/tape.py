@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 
+import msgspec
+
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.instruments import VenueInstrument
 from apps.exchange.core.venue.outbound import Kline, Ticker, Traded
@@ -58,6 +60,11 @@ class Candle:
         self.taker_quote += later.taker_quote
 
 
+_pack = msgspec.msgpack.encode
+_unpack_trades = msgspec.msgpack.Decoder(list[Traded]).decode
+_unpack_minutes = msgspec.msgpack.Decoder(list[Candle]).decode
+
+
 class Tape:
     """Trades and candles of one symbol."""
 
@@ -67,6 +74,16 @@ class Tape:
         self._minutes: deque[Candle] = deque(maxlen=MINUTES_KEPT)
         self._watchers: Counter[str] = Counter()
         self._told: dict[str, Millis] = {}  # interval -> open time of the candle last told
+
+    def __getstate__(self) -> tuple[VenueInstrument, bytes, bytes]:
+        """Return what is kept of it: rows by the thousand, packed. Who watched is gone by then."""
+        return self._instrument, _pack(list(self.trades)), _pack(list(self._minutes))
+
+    def __setstate__(self, kept: tuple[VenueInstrument, bytes, bytes]) -> None:
+        instrument, trades, minutes = kept
+        self.__init__(instrument)  # type: ignore[misc]
+        self.trades.extend(_unpack_trades(trades))
+        self._minutes.extend(_unpack_minutes(minutes))
 
     def print(self, trade: Traded) -> None:
         self.trades.append(trade)

@@ -44,6 +44,13 @@ class Command(BaseCommand):
         parser.add_argument("--wallet", type=_amount, default=Decimal(10_000), metavar="USDT")
         parser.add_argument("--symbols", nargs="+", type=str.upper, default=[], metavar="SYMBOL")
         parser.add_argument("--start", type=_time, metavar="TIME", help="ISO 8601 (UTC) or ms")
+        parser.add_argument(
+            "--state",
+            type=Path,
+            metavar="DIR",
+            help="keep the venue there and go on where it was; without, it ends with the process",
+        )
+        parser.add_argument("--fresh", action="store_true", help="begin anew in --state")
         parser.add_argument("--faults", action="store_true", help="allow POST /venue/faults")
         parser.add_argument(
             "--unlimited", action="store_true", help="refuse nothing for its rate: benchmarks"
@@ -63,6 +70,8 @@ class Command(BaseCommand):
                     start=options["start"],
                     faults=options["faults"],
                     unlimited=options["unlimited"],
+                    state=options["state"],
+                    fresh=options["fresh"],
                 )
             )
             server.run(announce=self._announce)

@@ -16,6 +16,7 @@ formula: ``F = P + clamp(I - P, -0.05%, 0.05%)``.
 
 import math
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
@@ -197,6 +198,43 @@ class _Flow:
         return round(price / float(self.tick)) * self.tick
 
 
+class _FlowFeed:
+    """A market without a recording. It can be pickled anywhere, and goes on the same."""
+
+    def __init__(self, flow: _Flow, start: Millis, end: Millis | None) -> None:
+        self._flow = flow
+        self._now, self._end = start, end
+        self._funding_at = start - start % FUNDING_INTERVAL + FUNDING_INTERVAL
+        self._ready: deque[TimedAction] = deque([(start, flow.snapshot())])
+
+    def __iter__(self) -> "_FlowFeed":
+        return self
+
+    def __next__(self) -> TimedAction:
+        while not self._ready:
+            if self._end is not None and self._now >= self._end:
+                raise StopIteration
+            self._ready.extend(self._step())
+        return self._ready.popleft()
+
+    def _step(self) -> Iterator[TimedAction]:
+        flow, shape = self._flow, self._flow.shape
+        futures = flow.market is Market.USDM
+        self._now = now = self._now + shape.step_ms
+        if futures and now >= self._funding_at:
+            yield self._funding_at, flow.fund(self._funding_at)
+            self._funding_at += FUNDING_INTERVAL
+        flow.move()
+        if change := flow.refresh():
+            yield now, change
+        arrivals = shape.orders_per_second * shape.step_ms / SECOND
+        for _ in range(_poisson(flow.rng, arrivals * (2.0 if flow.storm else 1.0))):
+            for action in flow.trade():
+                yield now, action
+        if futures and now % SECOND < shape.step_ms:
+            yield now, flow.marks()
+
+
 def actions(
     instrument: VenueInstrument,
     shape: FlowShape,
@@ -205,26 +243,8 @@ def actions(
     rng: random.Random,
     end: Millis | None = None,
 ) -> Iterator[TimedAction]:
-    """Yield a market from `start` until `end`, or without end. Equal seeds give equal markets."""
-    flow = _Flow(instrument, shape, rng)
-    yield start, flow.snapshot()
-    futures = instrument.market is Market.USDM
-    now = start
-    funding_at = start - start % FUNDING_INTERVAL + FUNDING_INTERVAL
-    arrivals = shape.orders_per_second * shape.step_ms / SECOND
-    while end is None or now < end:
-        now += shape.step_ms
-        if futures and now >= funding_at:
-            yield funding_at, flow.fund(funding_at)
-            funding_at += FUNDING_INTERVAL
-        flow.move()
-        if change := flow.refresh():
-            yield now, change
-        for _ in range(_poisson(rng, arrivals * (2.0 if flow.storm else 1.0))):
-            for action in flow.trade():
-                yield now, action
-        if futures and now % SECOND < shape.step_ms:
-            yield now, flow.marks()
+    """Return a market from `start` until `end`, or without end. Equal seeds give equal markets."""
+    return _FlowFeed(_Flow(instrument, shape, rng), start, end)
 
 
 def _poisson(rng: random.Random, mean: float) -> int:
