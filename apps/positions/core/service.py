@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from chimera.clock import DAY, HOUR, Millis
+from chimera.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from chimera.events import (
     ACCOUNT,
     AccountReported,
@@ -26,6 +26,8 @@ from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding
 
 SERVICE = "positions"
 EQUITY_WHEN_FLAT_EVERY = HOUR
+EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
+EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
 OPENING = "opening"  # the key of the account report that opened the books
 
 
@@ -48,6 +50,7 @@ class Positions:
         self._net = ZERO  # of all ledgers: what trading added to the wallet
         self._open: set[str] = set()
         self._marks: dict[str, float] = {}
+        self._unrealised: dict[str, Decimal] = {}  # of open symbols, at the present mark
         self._seen = SeenIds()
         self._adopted_at: dict[str, Millis] = {}
         self._opening_usdt: Decimal | None = None
@@ -55,6 +58,7 @@ class Positions:
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
+        self._recorded_at: Millis = 0  # the newest mark that was recorded
         self._marked_bars: dict[str, Millis] = {}
         self._marked_before: Millis = 0  # bars up to then were marked in an earlier life
         self._uncounted: list[OrderFilled | PositionAdopted] = []
@@ -78,7 +82,7 @@ class Positions:
         self._seen = SeenIds(seen)
         self._uncounted = list(uncounted)
         if marked is not None:
-            self._marked_at = self._marked_before = marked.ts_event
+            self._marked_at = self._recorded_at = self._marked_before = marked.ts_event
             self._day = marked.ts_event // DAY
             equity = marked.wallet_usdt + marked.unrealised_usdt
             self._day_opening_usdt = equity - marked.day_pnl_usdt
@@ -86,12 +90,11 @@ class Positions:
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
-                if is_price(event.close):
-                    self._marks[event.symbol] = event.close
+                self._take_price(event.symbol, event.close)
                 return self._mark_on_bar(event)
             case MarkPriceChanged():
-                if is_price(event.mark_px):
-                    self._marks[event.symbol] = event.mark_px
+                self._take_price(event.symbol, event.mark_px)
+                return self._mark_between_bars(event)
             case OrderFilled():
                 return self._on_fill(event, now)
             case FundingPaid():
@@ -193,6 +196,7 @@ class Positions:
                 sequence=1, qty=held.qty, entry_px=held.entry_px, opened_at=report.ts_event
             )
             self._keep(held.symbol, adopted)
+            self._take_price(held.symbol, float(held.mark_px))
             effects += self._snapshot(held.symbol, now, cause=report.id)
         effects += self._mark(report.ts_event, now, cause=report.id)
         self._uncounted = [f for f in self._uncounted if f.ts_event > report.ts_event]
@@ -215,14 +219,24 @@ class Positions:
         self._marked_bars[bar.symbol] = ts
         return self._mark(ts, bar.ts_init, cause=bar.id)
 
-    def _mark(self, ts: Millis, now: Millis, *, cause: str) -> list[Effect]:
-        if self._opening_usdt is None:
+    def _mark_between_bars(self, price: MarkPriceChanged) -> Sequence[Effect]:
+        """Mark every few seconds while the symbol is held; the record keeps one of them a minute."""
+        ts = price.ts_event
+        if price.symbol not in self._open or ts - self._marked_at < EQUITY_WHEN_OPEN_EVERY:
+            return ()
+        recorded = ts - self._recorded_at >= EQUITY_RECORDED_EVERY
+        return self._mark(ts, price.ts_init, cause=price.id, recorded=recorded)
+
+    def _mark(self, ts: Millis, now: Millis, *, cause: str, recorded: bool = True) -> list[Effect]:
+        """Tell the equity, unless something held has no price yet: unknown is not zero."""
+        unrealised = self._unrealised_usdt()
+        if self._opening_usdt is None or unrealised is None:
             return []
         self._marked_at = max(ts, self._marked_at)
-        wallet = self.wallet_usdt
-        unrealised = sum((self._unrealised(symbol) for symbol in sorted(self._open)), ZERO)
+        wallet = self._opening_usdt + self._net
+        equity = wallet + unrealised
         if ts // DAY > self._day:
-            self._day, self._day_opening_usdt = ts // DAY, wallet + unrealised
+            self._day, self._day_opening_usdt = ts // DAY, equity
         marked = EquityMarked(
             id=f"equity:{ts}:{cause}",
             cause=cause,
@@ -231,17 +245,34 @@ class Positions:
             wallet_usdt=wallet,
             unrealised_usdt=unrealised,
             open_positions=len(self._open),
-            day_pnl_usdt=usdt(wallet + unrealised - self._day_opening_usdt),
+            day_pnl_usdt=usdt(equity - self._day_opening_usdt),
         )
+        if not recorded:
+            return [Publish(marked)]
+        self._recorded_at = self._marked_at
         return [
             Record("positions_snapshots", marked.id, marked, ACCOUNT, ts, durable=False),
             Publish(marked),
         ]
 
-    def _unrealised(self, symbol: str) -> Decimal:
-        ledger = self._ledgers[symbol]
-        mark = self._marks.get(symbol)
-        return ledger.unrealised(decimal_of(mark)) if mark is not None else ZERO
+    def _unrealised_usdt(self) -> Decimal | None:
+        """Return the gain of all that is held; None while the price of one is unknown."""
+        total = ZERO
+        for symbol in self._open:
+            gain = self._unrealised.get(symbol)
+            if gain is None:
+                mark = self._marks.get(symbol)
+                if mark is None:
+                    return None
+                gain = self._ledgers[symbol].unrealised(decimal_of(mark))
+                self._unrealised[symbol] = gain
+            total += gain
+        return total
+
+    def _take_price(self, symbol: str, px: float) -> None:
+        if is_price(px):
+            self._marks[symbol] = px
+            self._unrealised.pop(symbol, None)
 
     # --- helpers ---------------------------------------------------------------------------------------
 
@@ -249,6 +280,7 @@ class Positions:
         before = self._ledgers.get(symbol)
         self._net += ledger.net if before is None else ledger.net - before.net
         self._ledgers[symbol] = ledger
+        self._unrealised.pop(symbol, None)
         if ledger.qty:
             self._open.add(symbol)
         else:

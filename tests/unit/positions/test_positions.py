@@ -23,6 +23,7 @@ from chimera.events.orders import LiquiditySide
 from chimera.events.positions import HeldPosition
 from chimera.instruments import Side
 from chimera.runtime.contract import Effect, Publish, Record
+from tests.support.routers import RouterBench
 
 D = Decimal
 SYMBOL = "BTCUSDT-PERP"
@@ -98,6 +99,19 @@ def bar(close: float, at: int, symbol: str = SYMBOL) -> BarClosed:
         low=close,
         close=close,
         volume=1.0,
+    )
+
+
+def mark(px: float, at: int, symbol: str = SYMBOL) -> MarkPriceChanged:
+    return MarkPriceChanged(
+        id=f"mark:{symbol}:{at}",
+        ts_event=at,
+        ts_init=at,
+        symbol=symbol,
+        mark_px=px,
+        index_px=px,
+        funding_rate=0.0,
+        next_funding_time=0,
     )
 
 
@@ -229,6 +243,7 @@ def test_adoption_of_what_we_hold_changes_nothing() -> None:
 def test_equity_is_marked_at_every_bar_of_what_is_held() -> None:
     positions = opened()
     tell(positions, fill("2", "100"), fill("1", "50", trade="e", symbol=OTHER))
+    tell(positions, bar(100, T0 + 2), bar(50, T0 + 2, OTHER))
 
     effects = tell(
         positions, bar(101, T0 + MINUTE), bar(49, T0 + MINUTE, OTHER), bar(7, T0 + MINUTE, "X")
@@ -260,20 +275,37 @@ def test_equity_bar_delivered_again_is_not_marked_again() -> None:
 def test_equity_uses_the_newest_mark_price() -> None:
     positions = opened()
     tell(positions, fill("2", "100"), bar(101, T0 + MINUTE))
-    mark = MarkPriceChanged(
-        id="m",
-        ts_event=T0 + MINUTE,
-        ts_init=T0 + MINUTE,
-        symbol=SYMBOL,
-        mark_px=99.0,
-        index_px=99.0,
-        funding_rate=0.0,
-        next_funding_time=0,
+
+    effects = tell(
+        positions, mark(99, T0 + MINUTE), fill("1", "100", trade="2", at=T0 + MINUTE + 1)
     )
 
-    effects = tell(positions, mark, fill("1", "100", trade="2", at=T0 + MINUTE + 1))
-
     assert published(effects, EquityMarked)[-1].unrealised_usdt == D("-3")
+
+
+def test_equity_within_a_long_bar_is_told_every_few_seconds_and_recorded_each_minute() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(100, T0 + HOUR))
+
+    effects = tell(positions, *(mark(50, T0 + HOUR + second * 1_000) for second in range(1, 121)))
+
+    told = published(effects, EquityMarked)
+    assert [m.ts_event - T0 - HOUR for m in told] == [s * 1_000 for s in range(5, 121, 5)]
+    assert {m.day_pnl_usdt for m in told} == {D("-100.05")}
+    assert [e.ts - T0 - HOUR for e in effects if isinstance(e, Record)] == [MINUTE, 2 * MINUTE]
+
+
+def test_equity_between_bars_is_not_marked_when_flat() -> None:
+    assert tell(opened(), mark(50, T0 + MINUTE)) == []
+
+
+def test_equity_is_unknown_while_one_of_two_has_no_price() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), fill("1", "50", trade="e", symbol=OTHER))
+
+    assert tell(positions, bar(101, T0 + MINUTE)) == []
+    (told,) = published(tell(positions, bar(49, T0 + MINUTE, OTHER)), EquityMarked)
+    assert told.unrealised_usdt == D(1)
 
 
 @pytest.mark.parametrize("close", [float("nan"), float("inf"), 0.0])
@@ -312,11 +344,74 @@ def restored(**changes: object) -> Positions:
     return positions
 
 
+def marked(unrealised: str, day_pnl: str, at: int) -> EquityMarked:
+    return EquityMarked(
+        id="e",
+        ts_event=at,
+        ts_init=at,
+        wallet_usdt=D("999.95"),
+        unrealised_usdt=D(unrealised),
+        open_positions=1,
+        day_pnl_usdt=D(day_pnl),
+    )
+
+
 def test_restart_tells_everybody_what_is_held() -> None:
-    effects = tell(restored(), start())
+    positions = restored()
+
+    effects = tell(positions, start())
 
     assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
-    assert published(effects, EquityMarked)[-1].wallet_usdt == D("999.95")
+    assert positions.wallet_usdt == D("999.95")
+
+
+def test_restart_marks_no_equity_before_it_knows_the_prices() -> None:
+    positions = restored(marked=marked("-45", "-45.05", T0 + HOUR))
+
+    assert published(tell(positions, start(T0 + HOUR + MINUTE)), EquityMarked) == []
+    assert published(tell(positions, mark(70, T0 + HOUR + MINUTE)), EquityMarked)
+
+
+def test_restart_marks_at_once_when_nothing_is_held() -> None:
+    positions = restored(ledgers={SYMBOL: PositionLedger(sequence=2, fees=D("0.05"))})
+
+    (told,) = published(tell(positions, start()), EquityMarked)
+
+    assert told.wallet_usdt == D("999.95")
+
+
+def test_restart_does_not_open_the_daily_loss_gate() -> None:
+    bench = RouterBench().ready()
+    positions = restored(marked=marked("-4999", "-5001", bench.now))
+    bench.equity("-5001")
+    for told in published(tell(positions, start(bench.now)), EquityMarked):
+        bench.tell(told)
+
+    entry = bench.enter()
+
+    assert "day_pnl_usdt" in [check.gate for check in entry.gates if not check.passed]
+
+
+def test_restart_in_a_new_day_leaves_the_gate_shut_until_the_day_is_known() -> None:
+    bench = RouterBench().ready()
+    bench.now += DAY
+    positions = restored(marked=marked("-30", "-30", bench.now - DAY))
+    for told in published(tell(positions, start(bench.now)), EquityMarked):
+        bench.tell(told)
+    bench.bar()
+
+    entry = bench.enter()
+
+    (check,) = [check for check in entry.gates if check.gate == "day_pnl_usdt"]
+    assert (check.passed, check.value) == (False, "unknown")
+
+
+def test_restart_in_a_new_day_opens_it_with_what_is_unrealised() -> None:
+    positions = restored(marked=marked("-30", "-30", T0 + DAY - MINUTE))
+
+    effects = tell(positions, start(T0 + DAY + 1), bar(85, T0 + DAY + MINUTE))
+
+    assert published(effects, EquityMarked)[-1].day_pnl_usdt == D(0)
 
 
 def test_restart_counts_what_an_earlier_life_left() -> None:
@@ -330,16 +425,7 @@ def test_restart_counts_what_an_earlier_life_left() -> None:
 
 
 def test_restart_goes_on_with_the_day() -> None:
-    marked = EquityMarked(
-        id="e",
-        ts_event=T0 + HOUR,
-        ts_init=T0 + HOUR,
-        wallet_usdt=D("999.95"),
-        unrealised_usdt=D(4),
-        open_positions=1,
-        day_pnl_usdt=D("-16.05"),
-    )
-    positions = restored(marked=marked)
+    positions = restored(marked=marked("4", "-16.05", T0 + HOUR))
 
     effects = tell(positions, start(T0 + 2 * HOUR), bar(102, T0 + 2 * HOUR))
 
