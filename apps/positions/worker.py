@@ -3,10 +3,17 @@
 import msgspec
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import OPENING, Positions
+from apps.positions.core.service import OPENING, Counted, Positions
 from chimera.clock import Millis
 from chimera.events import AccountReported, PositionChanged
-from chimera.runtime.restore import Fact, recorded_equity, recorded_funding, recorded_position
+from chimera.money import ZERO
+from chimera.runtime.restore import (
+    Fact,
+    RecordedPosition,
+    recorded_equity,
+    recorded_funding,
+    recorded_position,
+)
 from chimera.runtime.worker import WorkerContext
 from chimera.store.interface import Store
 
@@ -19,10 +26,12 @@ def build(context: WorkerContext) -> Positions:
     adopted_at: dict[str, Millis] = {}
     seen: list[str] = []
     uncounted: list[Fact] = []
+    recent: list[Counted] = []
     for symbol in _symbols(store, context):
         recorded = recorded_position(store, symbol)
         seen += sorted(recorded.counted | recorded_funding(store, symbol))
         uncounted += recorded.uncounted
+        recent += _refolded(recorded)
         adopted_at[symbol] = recorded.adopted_at
         if recorded.snapshot is not None:
             ledgers[symbol] = _ledger(recorded.snapshot)
@@ -32,9 +41,23 @@ def build(context: WorkerContext) -> Positions:
         adopted_at=adopted_at,
         seen=seen,
         uncounted=uncounted,
+        recent=recent,
         marked=recorded_equity(store),
     )
     return positions
+
+
+def _refolded(recorded: RecordedPosition) -> list[Counted]:
+    """Return what the fills newer than a waiting adoption did to the money."""
+    changes = recorded.changes
+    before = dict(zip((c.cause for c in changes[1:]), changes, strict=False))
+    after = {change.cause: change for change in changes}
+    found = []
+    for fill in recorded.refolded:
+        earlier = before.get(fill.id)
+        realised = after[fill.id].realised_pnl - (earlier.realised_pnl if earlier else ZERO)
+        found.append(Counted(fill.ts_event, fill.symbol, realised - fill.fee, fill))
+    return found
 
 
 def _ledger(snapshot: PositionChanged) -> PositionLedger:

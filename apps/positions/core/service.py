@@ -1,8 +1,11 @@
 """The account's books as a state machine: fills and funding in, positions and equity out."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+import msgspec
 
 from chimera.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from chimera.events import (
@@ -18,17 +21,29 @@ from chimera.events import (
     TimerFired,
 )
 from chimera.events.base import Event
+from chimera.ids import position_id
 from chimera.money import ZERO, decimal_of, is_price, usdt
 from chimera.runtime.contract import Effect, Publish, Record
 from chimera.seen import SeenIds
 
-from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding
+from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding, take_back
 
 SERVICE = "positions"
 EQUITY_WHEN_FLAT_EVERY = HOUR
 EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
 EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
 OPENING = "opening"  # the key of the account report that opened the books
+
+RECENT_KEPT = 1_000
+
+
+class Counted(NamedTuple):
+    """A fact that was counted and what it added to the wallet; an older adoption may come yet."""
+
+    ts: Millis
+    symbol: str
+    net: Decimal
+    fill: OrderFilled | None = None
 
 
 class Positions:
@@ -62,6 +77,7 @@ class Positions:
         self._marked_bars: dict[str, Millis] = {}
         self._marked_before: Millis = 0  # bars up to then were marked in an earlier life
         self._uncounted: list[OrderFilled | PositionAdopted] = []
+        self._recent: deque[Counted] = deque(maxlen=RECENT_KEPT)
 
     def restore(
         self,
@@ -71,6 +87,7 @@ class Positions:
         adopted_at: dict[str, Millis],
         seen: Iterable[str],
         uncounted: Iterable[OrderFilled | PositionAdopted],
+        recent: Iterable[Counted],
         marked: EquityMarked | None,
     ) -> None:
         """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
@@ -81,6 +98,7 @@ class Positions:
         self._adopted_at = dict(adopted_at)
         self._seen = SeenIds(seen)
         self._uncounted = list(uncounted)
+        self._recent.extend(recent)
         if marked is not None:
             self._marked_at = self._recorded_at = self._marked_before = marked.ts_event
             self._day = marked.ts_event // DAY
@@ -113,10 +131,10 @@ class Positions:
         return opening + self._net
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
-        """Count what an earlier life left, then tell everybody what is held."""
+        """Count what an earlier life left, then tell everybody what is held, and what no longer is."""
         effects = self._count_waiting(now)
         effects += [
-            Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._open)
+            Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._ledgers)
         ]
         return effects + self._mark(now, now, cause=start.id)
 
@@ -135,21 +153,24 @@ class Positions:
         if not self._seen.first_time(fill.id):
             return []
         ledger = self._ledgers.get(fill.symbol, PositionLedger())
-        self._keep(
-            fill.symbol,
-            fold_fill(
-                ledger,
-                side=fill.side,
-                qty=fill.last_qty,
-                px=fill.last_px,
-                fee=fill.fee,
-                ts=fill.ts_event,
-            ),
-        )
+        self._keep(fill.symbol, self._count(ledger, fill))
         return [
             *self._snapshot(fill.symbol, now, cause=fill.id, parent=f"fills/{fill.id}"),
             *self._mark(fill.ts_event, now, cause=fill.id),
         ]
+
+    def _count(self, ledger: PositionLedger, fill: OrderFilled) -> PositionLedger:
+        counted = fold_fill(
+            ledger,
+            side=fill.side,
+            qty=fill.last_qty,
+            px=fill.last_px,
+            fee=fill.fee,
+            ts=fill.ts_event,
+        )
+        net = counted.net - ledger.net
+        self._recent.append(Counted(fill.ts_event, fill.symbol, net, fill))
+        return counted
 
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
         if self._opening_usdt is None or paid.ts_event <= self._opened_at:
@@ -158,6 +179,7 @@ class Positions:
             return []
         ledger = self._ledgers.get(paid.symbol, PositionLedger())
         self._keep(paid.symbol, fold_funding(ledger, paid.amount))
+        self._recent.append(Counted(paid.ts_event, paid.symbol, paid.amount))
         return [
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
             *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
@@ -165,18 +187,39 @@ class Positions:
         ]
 
     def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
-        """Believe the venue where something happened unseen; what it earned is what the wallet lacks."""
+        """Believe the venue where something happened unseen; what it earned is what the wallet lacks.
+
+        What is newer than the venue's word was not part of it: its money stays, and the symbol's fills
+        are counted again on top of what was adopted. Recorded even where nothing changes, so that the
+        next life knows it was heard.
+        """
         if not self._seen.first_time(adopted.id):
             return []
-        self._adopted_at[adopted.symbol] = adopted.ts_event
-        ledger = self._ledgers.get(adopted.symbol, PositionLedger())
-        earned = adopted.wallet_usdt - self.wallet_usdt
-        if adopted.qty == ledger.qty and not earned:
-            return []
-        corrected = adopt_position(
-            ledger, qty=adopted.qty, entry_px=adopted.entry_px, earned=earned, ts=adopted.ts_event
-        )
-        self._keep(adopted.symbol, corrected)
+        symbol, at = adopted.symbol, adopted.ts_event
+        self._adopted_at[symbol] = at
+        before = self._ledgers.get(symbol, PositionLedger())
+        newer = [counted for counted in self._recent if counted.ts > at]
+        fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
+        qty = before.qty - sum((fill.last_qty * fill.side.sign for _, fill in fills), ZERO)
+        earned = adopted.wallet_usdt - self.wallet_usdt + sum((c.net for c in newer), ZERO)
+        ledger = before
+        if adopted.qty != qty or earned:
+            fees = sum((fill.fee for _, fill in fills), ZERO)
+            realised = sum((net for net, _ in fills), ZERO) + fees
+            ledger = adopt_position(
+                take_back(before, realised_pnl=realised, fees=fees),
+                qty=adopted.qty,
+                entry_px=adopted.entry_px,
+                earned=earned,
+                ts=at,
+            )
+            again = {fill.id for _, fill in fills}
+            kept = (c for c in self._recent if c.fill is None or c.fill.id not in again)
+            self._recent = deque(kept, maxlen=RECENT_KEPT)
+            for _, fill in fills:
+                ledger = self._count(ledger, fill)
+        # One change, however many fills it took: the record has every sequence.
+        self._keep(symbol, msgspec.structs.replace(ledger, sequence=before.sequence + 1))
         parent = f"positions_snapshots/{adopted.id}"
         return [
             *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
@@ -303,7 +346,7 @@ class Positions:
     def _changed(self, symbol: str, now: Millis, *, cause: str) -> PositionChanged:
         ledger = self._ledgers[symbol]
         return PositionChanged(
-            id=f"pos:{symbol}:{ledger.sequence}",
+            id=position_id(symbol, ledger.sequence),
             cause=cause,
             ts_event=now,
             ts_init=now,

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from apps.positions.core.ledger import PositionLedger
@@ -221,20 +222,48 @@ def test_adoption_takes_the_venues_position_and_wallet() -> None:
     assert tell(positions, fill("-2", trade="late", at=T0 + 40)) == []  # part of what was adopted
 
 
-def test_adoption_of_what_we_hold_changes_nothing() -> None:
-    positions = opened()
-    tell(positions, fill("2", "100"))
-    same = PositionAdopted(
-        id="adopted:1",
-        ts_event=T0 + 50,
-        ts_init=T0 + 60,
+def adopted(qty: str, at: int, wallet: str = "1000") -> PositionAdopted:
+    return PositionAdopted(
+        id=f"adopted:{at}",
+        ts_event=at,
+        ts_init=at,
         symbol=SYMBOL,
-        qty=D(2),
-        entry_px=D(100),
-        wallet_usdt=positions.wallet_usdt,
+        qty=D(qty),
+        entry_px=D(100) if D(qty) else D(0),
+        wallet_usdt=D(wallet),
     )
 
-    assert tell(positions, same) == []
+
+def test_adoption_of_what_we_hold_is_kept_and_changes_nothing() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"))
+    before = positions._ledgers[SYMBOL]
+
+    effects = tell(positions, adopted("2", T0 + 50, wallet="999.95"))
+
+    (changed,) = published(effects, PositionChanged)
+    assert (changed.cause, changed.sequence) == (f"adopted:{T0 + 50}", before.sequence + 1)
+    assert msgspec.structs.replace(positions._ledgers[SYMBOL], sequence=1) == before
+
+
+def test_whatever_is_newer_than_an_adoption_counts_though_it_comes_first() -> None:
+    """Apart: fills come on `ord:result`, adoptions on `pos:events`; either may be read first."""
+    word = adopted("5", T0 + 50, wallet="990")
+    newer = (
+        fill("-3", "110", trade="2", at=T0 + 60),
+        funding("-1", at=T0 + 70),
+        fill("1", "50", trade="e", at=T0 + 80, symbol=OTHER),
+        fill("-4", "90", trade="3", at=T0 + 90),
+    )
+    in_time, lagging = opened(), opened()
+    tell(in_time, fill("2", "101"), word, *newer)
+    tell(lagging, fill("2", "101"), *newer, word)
+
+    assert in_time.wallet_usdt == lagging.wallet_usdt == D(990) + 30 - 1 - 20 - D("0.15")
+    held, late = in_time._ledgers[SYMBOL], lagging._ledgers[SYMBOL]
+    assert held.qty == D(-2)
+    assert late.sequence == held.sequence
+    assert msgspec.structs.replace(late, opened_at=held.opened_at) == held
 
 
 # --- equity ------------------------------------------------------------------------------------------------
@@ -338,6 +367,7 @@ def restored(**changes: object) -> Positions:
         "adopted_at": {},
         "seen": ["fill:BTCUSDT-PERP:1"],
         "uncounted": [],
+        "recent": [],
         "marked": None,
     }
     positions.restore(**(fields | changes))  # type: ignore[arg-type]
@@ -412,6 +442,13 @@ def test_restart_in_a_new_day_opens_it_with_what_is_unrealised() -> None:
     effects = tell(positions, start(T0 + DAY + 1), bar(85, T0 + DAY + MINUTE))
 
     assert published(effects, EquityMarked)[-1].day_pnl_usdt == D(0)
+
+
+def test_restart_tells_of_what_was_closed_too() -> None:
+    """The flat snapshot was recorded and never published: another worker believes in the position."""
+    positions = restored(ledgers={SYMBOL: PositionLedger(sequence=2)})
+
+    assert [p.qty for p in published(tell(positions, start()), PositionChanged)] == [D(0)]
 
 
 def test_restart_counts_what_an_earlier_life_left() -> None:
