@@ -13,6 +13,7 @@ from chimera.runtime.restore import (
     recorded_equity,
     recorded_funding,
     recorded_position,
+    recorded_transfers,
 )
 from chimera.runtime.worker import WorkerContext
 from chimera.store.interface import Store
@@ -42,6 +43,7 @@ def build(context: WorkerContext) -> Positions:
         seen=seen,
         uncounted=uncounted,
         recent=recent,
+        transfers=recorded_transfers(store),
         marked=recorded_equity(store),
     )
     return positions

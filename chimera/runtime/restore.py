@@ -15,6 +15,7 @@ from chimera.events import (
     OrderFilled,
     PositionAdopted,
     PositionChanged,
+    WalletTransferred,
 )
 from chimera.events.orders import OrderRecord, OrderState
 from chimera.ids import position_id
@@ -102,6 +103,11 @@ def recorded_funding(store: Store, symbol: str) -> frozenset[str]:
         "funding_records", equal={"symbol": symbol}, order="desc", limit=FUNDING_KEPT
     )
     return frozenset(msgspec.convert(d.body, FundingPaid).id for d in page.documents)
+
+
+def recorded_transfers(store: Store) -> list[WalletTransferred]:
+    """Return all that was ever moved into or out of the wallet by hand."""
+    return list(_since(store, "funding_records", WalletTransferred, ACCOUNT, None))
 
 
 def recorded_equity(store: Store) -> EquityMarked | None:

@@ -19,6 +19,7 @@ from chimera.events import (
     PositionAdopted,
     PositionChanged,
     TimerFired,
+    WalletTransferred,
 )
 from chimera.events.base import Event
 from chimera.ids import position_id
@@ -32,6 +33,7 @@ SERVICE = "positions"
 EQUITY_WHEN_FLAT_EVERY = HOUR
 EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
 EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
+SETTLEMENT_ASSET = "USDT"
 OPENING = "opening"  # the key of the account report that opened the books
 
 RECENT_KEPT = 1_000
@@ -47,12 +49,13 @@ class Counted(NamedTuple):
 
 
 class Positions:
-    """S6. Wallet = opening balance + realised - fees + funding, at every moment."""
+    """S6. Wallet = opening balance + realised - fees + funding + transfers, at every moment."""
 
     name: ClassVar[str] = SERVICE
     consumes: ClassVar[tuple[type[Event], ...]] = (
         OrderFilled,
         FundingPaid,
+        WalletTransferred,
         PositionAdopted,
         MarkPriceChanged,
         BarClosed,
@@ -70,6 +73,8 @@ class Positions:
         self._adopted_at: dict[str, Millis] = {}
         self._opening_usdt: Decimal | None = None
         self._opened_at: Millis = 0
+        self._transferred_usdt = ZERO
+        self._wallet_told: tuple[Millis, str] = (0, "")  # by the newest adoption
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
@@ -88,6 +93,7 @@ class Positions:
         seen: Iterable[str],
         uncounted: Iterable[OrderFilled | PositionAdopted],
         recent: Iterable[Counted],
+        transfers: Iterable[WalletTransferred],
         marked: EquityMarked | None,
     ) -> None:
         """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
@@ -96,14 +102,20 @@ class Positions:
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
         self._adopted_at = dict(adopted_at)
-        self._seen = SeenIds(seen)
+        self._wallet_told = max(
+            ((at, symbol) for symbol, at in adopted_at.items()), default=(0, "")
+        )
+        moved = {transfer.id: transfer.amount for transfer in transfers}
+        self._transferred_usdt = sum(moved.values(), ZERO)
+        self._seen = SeenIds((*seen, *moved))
         self._uncounted = list(uncounted)
         self._recent.extend(recent)
         if marked is not None:
             self._marked_at = self._recorded_at = self._marked_before = marked.ts_event
             self._day = marked.ts_event // DAY
             equity = marked.wallet_usdt + marked.unrealised_usdt
-            self._day_opening_usdt = equity - marked.day_pnl_usdt
+            unmarked = self._transferred_usdt - marked.transferred_usdt
+            self._day_opening_usdt = equity - marked.day_pnl_usdt + unmarked
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
@@ -117,6 +129,8 @@ class Positions:
                 return self._on_fill(event, now)
             case FundingPaid():
                 return self._on_funding(event, now)
+            case WalletTransferred():
+                return self._on_transfer(event, now)
             case PositionAdopted():
                 return self._on_adopted(event, now)
             case AccountReported():
@@ -128,7 +142,7 @@ class Positions:
     @property
     def wallet_usdt(self) -> Decimal:
         opening = self._opening_usdt if self._opening_usdt is not None else ZERO
-        return opening + self._net
+        return opening + self._net + self._transferred_usdt
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
         """Count what an earlier life left, then tell everybody what is held, and what no longer is."""
@@ -154,8 +168,10 @@ class Positions:
             return []
         ledger = self._ledgers.get(fill.symbol, PositionLedger())
         self._keep(fill.symbol, self._count(ledger, fill))
+        net = self._recent[-1].net
         return [
             *self._snapshot(fill.symbol, now, cause=fill.id, parent=f"fills/{fill.id}"),
+            *self._take_back(fill.ts_event, net, now, cause=fill.id),
             *self._mark(fill.ts_event, now, cause=fill.id),
         ]
 
@@ -183,8 +199,33 @@ class Positions:
         return [
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
             *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
+            *self._take_back(paid.ts_event, paid.amount, now, cause=paid.id),
             *self._mark(paid.ts_event, now, cause=paid.id),
         ]
+
+    def _on_transfer(self, moved: WalletTransferred, now: Millis) -> list[Effect]:
+        """Move the wallet and the opening of the day alike: what is moved by hand is no gain."""
+        if self._opening_usdt is None or moved.ts_event <= self._opened_at:
+            return []  # part of the opening balance
+        if moved.asset != SETTLEMENT_ASSET or not self._seen.first_time(moved.id):
+            return []
+        self._transferred_usdt += moved.amount
+        self._day_opening_usdt += moved.amount
+        self._recent.append(Counted(moved.ts_event, ACCOUNT, moved.amount))
+        return [
+            Record("funding_records", moved.id, moved, ACCOUNT, moved.ts_event),
+            *self._take_back(moved.ts_event, moved.amount, now, cause=moved.id),
+            *self._mark(moved.ts_event, now, cause=moved.id),
+        ]
+
+    def _take_back(self, ts: Millis, net: Decimal, now: Millis, *, cause: str) -> list[Effect]:
+        """Take from what was adopted as earned unseen what turns out to have been this."""
+        told_at, symbol = self._wallet_told
+        if ts > told_at:
+            return []
+        ledger = take_back(self._ledgers[symbol], realised_pnl=net, fees=ZERO)
+        self._keep(symbol, msgspec.structs.replace(ledger, sequence=ledger.sequence + 1))
+        return self._snapshot(symbol, now, cause=cause)
 
     def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
         """Believe the venue where something happened unseen; what it earned is what the wallet lacks.
@@ -197,6 +238,7 @@ class Positions:
             return []
         symbol, at = adopted.symbol, adopted.ts_event
         self._adopted_at[symbol] = at
+        self._wallet_told = (at, symbol)
         before = self._ledgers.get(symbol, PositionLedger())
         newer = [counted for counted in self._recent if counted.ts > at]
         fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
@@ -276,7 +318,7 @@ class Positions:
         if self._opening_usdt is None or unrealised is None:
             return []
         self._marked_at = max(ts, self._marked_at)
-        wallet = self._opening_usdt + self._net
+        wallet = self.wallet_usdt
         equity = wallet + unrealised
         if ts // DAY > self._day:
             self._day, self._day_opening_usdt = ts // DAY, equity
@@ -289,6 +331,7 @@ class Positions:
             unrealised_usdt=unrealised,
             open_positions=len(self._open),
             day_pnl_usdt=usdt(equity - self._day_opening_usdt),
+            transferred_usdt=self._transferred_usdt,
         )
         if not recorded:
             return [Publish(marked)]

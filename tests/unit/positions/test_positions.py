@@ -18,6 +18,7 @@ from chimera.events import (
     PositionAdopted,
     PositionChanged,
     TimerFired,
+    WalletTransferred,
 )
 from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
@@ -84,6 +85,12 @@ def funding(amount: str, at: int = T0 + HOUR) -> FundingPaid:
         symbol=SYMBOL,
         amount=D(amount),
         asset="USDT",
+    )
+
+
+def transfer(amount: str, at: int) -> WalletTransferred:
+    return WalletTransferred(
+        id=f"transfer:{at}", ts_event=at, ts_init=at, asset="USDT", amount=D(amount)
     )
 
 
@@ -266,6 +273,56 @@ def test_whatever_is_newer_than_an_adoption_counts_though_it_comes_first() -> No
     assert msgspec.structs.replace(late, opened_at=held.opened_at) == held
 
 
+@pytest.mark.parametrize("kind", ["transfer", "funding", "fill"])
+def test_money_older_than_an_adoption_is_part_of_the_wallet_it_told(kind: str) -> None:
+    facts = {
+        "transfer": transfer("-100", at=T0 + 40),
+        "funding": funding("-1", at=T0 + 40),
+        "fill": fill("1", "50", trade="e", at=T0 + 40, symbol=OTHER),
+    }
+    positions = opened()
+    tell(positions, adopted("5", T0 + 50, wallet="890"), facts[kind])
+
+    assert positions.wallet_usdt == D(890)
+
+
+def test_transfer_moves_the_wallet_and_is_no_gain() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(100, T0 + MINUTE))
+    moved = transfer("-400", at=T0 + 2 * MINUTE)
+
+    effects = tell(positions, moved, moved, bar(90, T0 + 3 * MINUTE))
+
+    assert positions.wallet_usdt == D("599.95")
+    told = published(effects, EquityMarked)
+    assert [m.day_pnl_usdt for m in told] == [D("-0.05"), D("-20.05")]
+    assert [e.key for e in effects if isinstance(e, Record)].count(moved.id) == 1
+
+
+def test_transfer_before_the_opening_or_of_another_asset_is_none_of_ours() -> None:
+    positions = opened()
+    other = msgspec.structs.replace(transfer("5", at=T0 + 9), asset="BNB")
+
+    assert tell(positions, transfer("5", at=T0), other) == []
+
+
+@pytest.mark.parametrize("marked_transfers", ["0", "-400"])
+def test_restart_knows_the_transfers_and_the_day_without_them(marked_transfers: str) -> None:
+    """Whether or not the mark after the transfer survived."""
+    moved = transfer("-400", at=T0 + 2 * MINUTE)
+    last = msgspec.structs.replace(
+        marked("0", "-10", T0 + 3 * MINUTE),
+        wallet_usdt=D("999.95") + D(marked_transfers),
+        transferred_usdt=D(marked_transfers),
+    )
+    positions = restored(transfers=[moved], marked=last)
+
+    effects = tell(positions, start(T0 + HOUR), moved, bar(100, T0 + HOUR))
+
+    (told,) = published(effects, EquityMarked)
+    assert (told.wallet_usdt, told.day_pnl_usdt) == (D("599.95"), D(-10))
+
+
 # --- equity ------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +425,7 @@ def restored(**changes: object) -> Positions:
         "seen": ["fill:BTCUSDT-PERP:1"],
         "uncounted": [],
         "recent": [],
+        "transfers": [],
         "marked": None,
     }
     positions.restore(**(fields | changes))  # type: ignore[arg-type]
