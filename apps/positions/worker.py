@@ -3,9 +3,10 @@
 import msgspec
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import OPENING, Counted, Positions
+from apps.positions.core.service import OPENING, TRADED, Counted, Positions
 from chimera.clock import Millis
 from chimera.events import AccountReported, PositionChanged
+from chimera.events.positions import TradedSymbols
 from chimera.money import ZERO
 from chimera.runtime.restore import (
     Fact,
@@ -28,7 +29,8 @@ def build(context: WorkerContext) -> Positions:
     seen: list[str] = []
     uncounted: list[Fact] = []
     recent: list[Counted] = []
-    for symbol in _symbols(store, context):
+    traded = _traded(store)
+    for symbol in sorted({*context.symbols, *traded}):
         recorded = recorded_position(store, symbol)
         seen += sorted(recorded.counted | recorded_funding(store, symbol))
         uncounted += recorded.uncounted
@@ -38,6 +40,7 @@ def build(context: WorkerContext) -> Positions:
             ledgers[symbol] = _ledger(recorded.snapshot)
     positions.restore(
         opening=msgspec.convert(opening.body, AccountReported) if opening is not None else None,
+        traded=traded,
         ledgers=ledgers,
         adopted_at=adopted_at,
         seen=seen,
@@ -74,13 +77,7 @@ def _ledger(snapshot: PositionChanged) -> PositionLedger:
     )
 
 
-def _symbols(store: Store, context: WorkerContext) -> list[str]:
+def _traded(store: Store) -> tuple[str, ...]:
     """Return every symbol ever traded, so that no earlier result is left out of the wallet."""
-    symbols = set(context.symbols)
-    cursor = None
-    while True:
-        page = store.query("fills", limit=1_000, cursor=cursor)
-        symbols |= {document.body["symbol"] for document in page.documents}
-        cursor = page.next_cursor
-        if cursor is None:
-            return sorted(symbols)
+    document = store.get("positions_snapshots", TRADED)
+    return msgspec.convert(document.body, TradedSymbols).symbols if document is not None else ()

@@ -120,3 +120,16 @@ class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equi
     open_positions: int
     day_pnl_usdt: Decimal = ZERO
     transferred_usdt: Decimal = ZERO
+
+
+class TradedSymbols(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="account.symbols.v1",
+):
+    """Every symbol that ever had a position, in the order of the first; a `positions_snapshots` document."""
+
+    symbols: tuple[str, ...]

@@ -22,6 +22,7 @@ from chimera.events import (
     WalletTransferred,
 )
 from chimera.events.base import Event
+from chimera.events.positions import TradedSymbols
 from chimera.ids import position_id
 from chimera.money import ZERO, decimal_of, is_price, usdt
 from chimera.runtime.contract import Effect, Publish, Record
@@ -34,6 +35,7 @@ EQUITY_WHEN_FLAT_EVERY = HOUR
 EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
 EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
 SETTLEMENT_ASSET = "USDT"
+TRADED = "traded"  # the key of the list of all symbols ever traded
 OPENING = "opening"  # the key of the account report that opened the books
 
 RECENT_KEPT = 1_000
@@ -65,6 +67,7 @@ class Positions:
 
     def __init__(self) -> None:
         self._ledgers: dict[str, PositionLedger] = {}
+        self._traded: tuple[str, ...] = ()  # as recorded
         self._net = ZERO  # of all ledgers: what trading added to the wallet
         self._open: set[str] = set()
         self._marks: dict[str, float] = {}
@@ -88,6 +91,7 @@ class Positions:
         self,
         *,
         opening: AccountReported | None,
+        traded: tuple[str, ...],
         ledgers: dict[str, PositionLedger],
         adopted_at: dict[str, Millis],
         seen: Iterable[str],
@@ -99,6 +103,7 @@ class Positions:
         """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
         if opening is not None:
             self._opening_usdt, self._opened_at = opening.wallet_usdt, opening.ts_event
+        self._traded = traded
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
         self._adopted_at = dict(adopted_at)
@@ -374,15 +379,18 @@ class Positions:
 
     def _snapshot(self, symbol: str, now: Millis, *, cause: str, parent: str = "") -> list[Effect]:
         changed = self._changed(symbol, now, cause=cause)
+        effects: list[Effect] = []
+        if symbol not in self._traded:
+            self._traded = (*self._traded, symbol)
+            listed, revision = TradedSymbols(symbols=self._traded), len(self._traded)
+            effects.append(
+                Record("positions_snapshots", TRADED, listed, ACCOUNT, now, revision=revision)
+            )
+        parents = (parent,) if parent else ()
+        at = changed.ts_event
         return [
-            Record(
-                "positions_snapshots",
-                changed.id,
-                changed,
-                symbol,
-                changed.ts_event,
-                parents=(parent,) if parent else (),
-            ),
+            *effects,
+            Record("positions_snapshots", changed.id, changed, symbol, at, parents=parents),
             Publish(changed),
         ]
 

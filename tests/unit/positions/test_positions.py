@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import Positions
+from apps.positions.core.service import TRADED, Positions
 from chimera.clock import DAY, HOUR, MINUTE
 from chimera.events import (
     AccountReported,
@@ -22,7 +22,7 @@ from chimera.events import (
 )
 from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
-from chimera.events.positions import HeldPosition
+from chimera.events.positions import HeldPosition, TradedSymbols
 from chimera.instruments import Side
 from chimera.runtime.contract import Effect, Publish, Record
 from tests.support.routers import RouterBench
@@ -413,6 +413,22 @@ def test_day_pnl_begins_anew_at_midnight_with_what_is_unrealised() -> None:
     assert [m.day_pnl_usdt for m in published(effects, EquityMarked)] == [D(0), D(-2)]
 
 
+def test_every_symbol_ever_traded_is_listed_once_in_one_document() -> None:
+    effects = tell(
+        opened(),
+        fill("2"),
+        fill("1", "50", trade="e", symbol=OTHER),
+        fill("-2", trade="2"),
+        fill("-1", "50", trade="f", symbol=OTHER),
+    )
+
+    listed = [e for e in effects if isinstance(e, Record) and e.key == TRADED]
+    assert [(e.revision, e.document) for e in listed] == [
+        (1, TradedSymbols(symbols=(SYMBOL,))),
+        (2, TradedSymbols(symbols=(SYMBOL, OTHER))),
+    ]
+
+
 # --- restart -----------------------------------------------------------------------------------------------
 
 
@@ -420,6 +436,7 @@ def restored(**changes: object) -> Positions:
     positions = Positions()
     fields: dict[str, object] = {
         "opening": account("1000"),
+        "traded": (SYMBOL,),
         "ledgers": {SYMBOL: PositionLedger(sequence=1, qty=D(2), entry_px=D(100), fees=D("0.05"))},
         "adopted_at": {},
         "seen": ["fill:BTCUSDT-PERP:1"],

@@ -183,6 +183,14 @@ def test_built_positions_go_on_where_a_venue_began_its_replay_anew() -> None:
     assert after._ledgers[SYMBOL].qty == D(1)
 
 
+def test_built_positions_know_what_was_traded_before_the_symbols_were_changed() -> None:
+    record = context()
+    lived(record, msgspec.structs.replace(fill(2, "1", T0 + 5), symbol="OLD-PERP"), T0 + 9)
+    wallet = lived(record, fill(3, "-2", T0 + 10), T0 + 11).wallet_usdt
+
+    assert started(build_positions(record)).wallet_usdt == wallet == D("999.85")
+
+
 def lived(record: WorkerContext, event: Event, now: int) -> Positions:
     """Return the books of a life that heard of `event` alone and recorded what followed."""
     positions = build_positions(record)
