@@ -33,3 +33,8 @@ def client_order_id(purpose: str, *parts: str | int) -> str:
 def content_hash(content: bytes) -> str:
     """Return the SHA-256 of `content` in hex: the address of an immutable document."""
     return hashlib.sha256(content).hexdigest()
+
+
+def position_id(symbol: str, sequence: int) -> str:
+    """Return the id of the symbol's position after `sequence` changes."""
+    return f"pos:{symbol}:{sequence}"

@@ -87,5 +87,5 @@ def _recorded_wallet(store: Store) -> Decimal | None:
         limit=NEWEST_READ,
     )
     marked = [msgspec.convert(document.body, EquityMarked) for document in page.documents]
-    newest = max(marked, key=lambda equity: (equity.ts_event, equity.ts_init), default=None)
+    newest = max(marked, key=lambda equity: (equity.ts_init, equity.ts_event), default=None)
     return newest.wallet_usdt if newest is not None else None

@@ -1,5 +1,7 @@
 """Wires the router into a runtime, restored from the record of orders and positions."""
 
+from operator import attrgetter
+
 import msgspec
 
 from apps.orders.core.book import SymbolBook
@@ -37,11 +39,12 @@ def _orders(store: Store) -> list[OrderRecord]:
 def _book(store: Store, symbol: str) -> SymbolBook:
     book = SymbolBook(symbol)
     position = recorded_position(store, symbol)
-    book.counted = SeenIds(sorted(position.counted))
+    again = {fill.id for fill in position.refolded}
+    book.counted = SeenIds(sorted(position.counted - again))
     if position.snapshot is not None:
         book.qty, book.entry_px = position.snapshot.qty, position.snapshot.entry_px
         book.changed_at = position.snapshot.ts_event
-    for fact in position.uncounted:
+    for fact in sorted((*position.uncounted, *position.refolded), key=attrgetter("ts_event")):
         if isinstance(fact, OrderFilled):
             book.fold(fact)
         else:

@@ -3,10 +3,19 @@
 import msgspec
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import OPENING, Positions
+from apps.positions.core.service import OPENING, TRADED, Counted, Positions
 from chimera.clock import Millis
 from chimera.events import AccountReported, PositionChanged
-from chimera.runtime.restore import Fact, recorded_equity, recorded_funding, recorded_position
+from chimera.events.positions import TradedSymbols
+from chimera.money import ZERO
+from chimera.runtime.restore import (
+    Fact,
+    RecordedPosition,
+    recorded_equity,
+    recorded_funding,
+    recorded_position,
+    recorded_transfers,
+)
 from chimera.runtime.worker import WorkerContext
 from chimera.store.interface import Store
 
@@ -19,22 +28,41 @@ def build(context: WorkerContext) -> Positions:
     adopted_at: dict[str, Millis] = {}
     seen: list[str] = []
     uncounted: list[Fact] = []
-    for symbol in _symbols(store, context):
+    recent: list[Counted] = []
+    traded = _traded(store)
+    for symbol in sorted({*context.symbols, *traded}):
         recorded = recorded_position(store, symbol)
         seen += sorted(recorded.counted | recorded_funding(store, symbol))
         uncounted += recorded.uncounted
+        recent += _refolded(recorded)
         adopted_at[symbol] = recorded.adopted_at
         if recorded.snapshot is not None:
             ledgers[symbol] = _ledger(recorded.snapshot)
     positions.restore(
         opening=msgspec.convert(opening.body, AccountReported) if opening is not None else None,
+        traded=traded,
         ledgers=ledgers,
         adopted_at=adopted_at,
         seen=seen,
         uncounted=uncounted,
+        recent=recent,
+        transfers=recorded_transfers(store),
         marked=recorded_equity(store),
     )
     return positions
+
+
+def _refolded(recorded: RecordedPosition) -> list[Counted]:
+    """Return what the fills newer than a waiting adoption did to the money."""
+    changes = recorded.changes
+    before = dict(zip((c.cause for c in changes[1:]), changes, strict=False))
+    after = {change.cause: change for change in changes}
+    found = []
+    for fill in recorded.refolded:
+        earlier = before.get(fill.id)
+        realised = after[fill.id].realised_pnl - (earlier.realised_pnl if earlier else ZERO)
+        found.append(Counted(fill.ts_event, fill.symbol, realised - fill.fee, fill))
+    return found
 
 
 def _ledger(snapshot: PositionChanged) -> PositionLedger:
@@ -49,13 +77,7 @@ def _ledger(snapshot: PositionChanged) -> PositionLedger:
     )
 
 
-def _symbols(store: Store, context: WorkerContext) -> list[str]:
+def _traded(store: Store) -> tuple[str, ...]:
     """Return every symbol ever traded, so that no earlier result is left out of the wallet."""
-    symbols = set(context.symbols)
-    cursor = None
-    while True:
-        page = store.query("fills", limit=1_000, cursor=cursor)
-        symbols |= {document.body["symbol"] for document in page.documents}
-        cursor = page.next_cursor
-        if cursor is None:
-            return sorted(symbols)
+    document = store.get("positions_snapshots", TRADED)
+    return msgspec.convert(document.body, TradedSymbols).symbols if document is not None else ()

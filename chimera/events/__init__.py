@@ -53,6 +53,7 @@ from chimera.events.positions import (
     PositionChanged,
     StopChanged,
     WalletChanged,
+    WalletTransferred,
 )
 
 MARKET_EVENTS = (
@@ -80,6 +81,7 @@ REPORTS = (
     QueryFailed,
     AccountReported,
     WalletChanged,
+    WalletTransferred,
     FundingPaid,
 )
 POSITION_EVENTS = (PositionChanged, PositionAdopted, StopChanged, OrderChanged, EquityMarked)
@@ -126,6 +128,7 @@ AnyEvent = (
     | FundingPaid
     | AccountReported
     | WalletChanged
+    | WalletTransferred
     | EquityMarked
     | BundleActivated
     | ServiceReported

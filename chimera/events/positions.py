@@ -86,6 +86,16 @@ class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wal
     reason: str
 
 
+class WalletTransferred(Event, frozen=True, kw_only=True, gc=False, tag="account.transfer.v1"):
+    """Money was moved into (positive) or out of the wallet by hand: no gain and no loss.
+
+    Also a `funding_records` document.
+    """
+
+    asset: str
+    amount: Decimal
+
+
 class PositionAdopted(Event, frozen=True, kw_only=True, gc=False, tag="position.adopted.v1"):
     """The venue's word replaced ours: something happened to `symbol` that we were never told.
 
@@ -100,9 +110,26 @@ class PositionAdopted(Event, frozen=True, kw_only=True, gc=False, tag="position.
 
 
 class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equity.v1"):
-    """Our own books at one moment: opening balance + realised - fees + funding, and unrealised."""
+    """Our own books at one moment: opening + realised - fees + funding + transfers, and unrealised.
+
+    `transferred_usdt` is the sum of all transfers since the opening; the day's PnL leaves them out.
+    """
 
     wallet_usdt: Decimal
     unrealised_usdt: Decimal
     open_positions: int
     day_pnl_usdt: Decimal = ZERO
+    transferred_usdt: Decimal = ZERO
+
+
+class TradedSymbols(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="account.symbols.v1",
+):
+    """Every symbol that ever had a position, in the order of the first; a `positions_snapshots` document."""
+
+    symbols: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -14,8 +15,10 @@ from chimera.events import (
     OrderFilled,
     PositionAdopted,
     PositionChanged,
+    WalletTransferred,
 )
 from chimera.events.orders import OrderRecord, OrderState
+from chimera.ids import position_id
 from chimera.store.interface import Scalar, Store
 
 OVERLAP = 6 * HOUR  # how far back a fill may lie that the last snapshot does not count yet
@@ -31,30 +34,67 @@ class RecordedPosition:
     """The last snapshot of a symbol, the recent facts it counts, and those it does not count yet."""
 
     snapshot: PositionChanged | None
-    counted: frozenset[str]
+    changes: tuple[PositionChanged, ...]  # the recent snapshots by sequence, the last one included
+    counted: frozenset[str]  # at least what made the present position, and all of living orders
+    refolded: tuple[OrderFilled, ...]  # counted, but newer than an adoption that is not
     uncounted: tuple[Fact, ...]  # in the order in which they happened
     adopted_at: Millis  # fills up to then are part of what was adopted
 
 
 def recorded_position(store: Store, symbol: str) -> RecordedPosition:
     """Return what the record says about the position in `symbol`."""
-    last = _newest(store, "positions_snapshots", PositionChanged, symbol)
-    since = last.ts_event - OVERLAP if last is not None else None
-    snapshots = list(_since(store, "positions_snapshots", PositionChanged, symbol, since))
-    counted = frozenset(snapshot.cause for snapshot in snapshots)
-    adopted = _newest(store, "positions_snapshots", PositionAdopted, symbol)
-    adopted_at = adopted.ts_event if adopted is not None else 0
+    last = _last_snapshot(store, symbol)
+    changes = sorted(
+        _since(store, "positions_snapshots", PositionChanged, symbol, _needed_since(store, last)),
+        key=attrgetter("sequence"),
+    )
+    counted = {change.cause: change.sequence for change in changes}
     # An hour less than the snapshots: what falls between the two times of a fact is in both.
-    fills = _since(store, "fills", OrderFilled, symbol, since and since + HOUR)
-    missing = [f for f in fills if f.id not in counted and f.ts_event > adopted_at]
-    missing.sort(key=lambda fill: (fill.ts_event, int(fill.trade_id)))
-    first = () if adopted is None or adopted.id in counted else (adopted,)
+    since = last.ts_event - OVERLAP + HOUR if last is not None else None
+    recent = list(_since(store, "positions_snapshots", PositionAdopted, symbol, since))
+    waiting = [adopted for adopted in recent if adopted.id not in counted]
+    # By sequence, as a venue's clock may have been set back; one still waiting is the last.
+    adopted = max(
+        waiting[-1:] or recent,
+        key=lambda adopted: counted.get(adopted.id, 0),
+        default=_newest(store, "positions_snapshots", PositionAdopted, symbol),
+    )
+    adopted_at = adopted.ts_event if adopted is not None else 0
+    fills = [
+        fill
+        for fill in _since(store, "fills", OrderFilled, symbol, since)
+        if fill.ts_event > adopted_at
+    ]
+    fills.sort(key=lambda fill: (fill.ts_event, int(fill.trade_id)))
     return RecordedPosition(
-        snapshot=max(snapshots, key=lambda position: position.sequence, default=None),
-        counted=counted,
-        uncounted=(*first, *missing),
+        snapshot=last,
+        changes=tuple(changes),
+        counted=frozenset(counted),
+        refolded=tuple(fill for fill in fills if waiting and fill.id in counted),
+        uncounted=(*waiting[-1:], *(fill for fill in fills if fill.id not in counted)),
         adopted_at=adopted_at,
     )
+
+
+def _last_snapshot(store: Store, symbol: str) -> PositionChanged | None:
+    """Return the snapshot with the highest sequence: the newest, unless a venue's clock went back."""
+    last = _newest(store, "positions_snapshots", PositionChanged, symbol)
+    while last is not None:
+        later = store.get("positions_snapshots", position_id(symbol, last.sequence + 1))
+        if later is None:
+            break
+        last = msgspec.convert(later.body, PositionChanged)
+    return last
+
+
+def _needed_since(store: Store, last: PositionChanged | None) -> Millis | None:
+    """Return from when on every counted fact must be known, because it may be told again."""
+    if last is None:
+        return None
+    told_again = [order.ts for order in living_orders(store) if order.symbol == last.symbol]
+    if last.qty:
+        told_again.append(last.opened_at)
+    return min([last.ts_event - OVERLAP, *(ts - HOUR for ts in told_again)])
 
 
 def recorded_funding(store: Store, symbol: str) -> frozenset[str]:
@@ -63,6 +103,11 @@ def recorded_funding(store: Store, symbol: str) -> frozenset[str]:
         "funding_records", equal={"symbol": symbol}, order="desc", limit=FUNDING_KEPT
     )
     return frozenset(msgspec.convert(d.body, FundingPaid).id for d in page.documents)
+
+
+def recorded_transfers(store: Store) -> list[WalletTransferred]:
+    """Return all that was ever moved into or out of the wallet by hand."""
+    return list(_since(store, "funding_records", WalletTransferred, ACCOUNT, None))
 
 
 def recorded_equity(store: Store) -> EquityMarked | None:

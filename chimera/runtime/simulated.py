@@ -37,6 +37,7 @@ from chimera.events import (
     SubmitUnknown,
     SymbolPrepared,
     WalletChanged,
+    WalletTransferred,
 )
 from chimera.events.base import Command, Event
 from chimera.events.orders import OrderReport
@@ -51,7 +52,14 @@ TIMEOUT: Millis = 1_000  # after which the sender of an unanswered request gives
 STREAM = "exchange:user"
 
 # What comes from the venue about our account; only this can be delayed, repeated or lost.
-_PRIVATE = (OrderReport, FundingPaid, WalletChanged, AccountReported, SymbolPrepared)
+_PRIVATE = (
+    OrderReport,
+    FundingPaid,
+    WalletChanged,
+    WalletTransferred,
+    AccountReported,
+    SymbolPrepared,
+)
 _QUESTIONS = (QueryOrder, QueryAccount, PrepareSymbol)
 _ANSWER_ALONE = (OrderRejected, CancelRejected, OrderStatus)
 _ANSWER_AND_STREAM = (OrderAccepted, OrderCanceled)

@@ -39,5 +39,5 @@ def recorded_wallet(store: Store) -> Decimal | None:
     ).documents
     if not equity:
         return None
-    newest = max(equity, key=lambda document: (document.body["ts_event"], document.body["ts_init"]))
+    newest = max(equity, key=lambda document: (document.body["ts_init"], document.body["ts_event"]))
     return Decimal(newest.body["wallet_usdt"])

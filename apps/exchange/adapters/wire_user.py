@@ -18,6 +18,7 @@ from chimera.events import (
     OrderTriggered,
     SubmitUnknown,
     WalletChanged,
+    WalletTransferred,
 )
 from chimera.events.base import Event
 from chimera.events.orders import OrderState
@@ -59,6 +60,9 @@ class Children:
 
     def knows(self, order_id: str) -> bool:
         return order_id in self._parents
+
+
+TRANSFERS = ("ASSET_TRANSFER", "DEPOSIT", "WITHDRAW", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW")
 
 
 def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event]:
@@ -121,6 +125,14 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
         if reason == "FUNDING_FEE":
             symbol = a.get("S") or a["P"][0]["s"]
             yield _funding_paid(symbol, balance["bc"], balance["a"], ts, now)
+        if reason in TRANSFERS:
+            yield WalletTransferred(
+                id=f"transfer:um:{balance['a']}:{ts}:{balance['bc']}",
+                ts_event=ts,
+                ts_init=now,
+                asset=balance["a"],
+                amount=Decimal(balance["bc"]),
+            )
         yield WalletChanged(
             id=f"wallet:{balance['a']}:{ts}:{balance['wb']}",
             ts_event=ts,

@@ -40,7 +40,13 @@ from chimera.events.orders import (
     OrderState,
     OrderTriggered,
 )
-from chimera.events.positions import FundingPaid, HeldPosition, RestingOrder, WalletChanged
+from chimera.events.positions import (
+    FundingPaid,
+    HeldPosition,
+    RestingOrder,
+    WalletChanged,
+    WalletTransferred,
+)
 from chimera.ids import bar_id
 from chimera.instruments import Market, Side, symbol_of
 from chimera.money import ZERO
@@ -315,6 +321,15 @@ def _account(event: AccountChanged, now: Millis, cause: str) -> Iterator[Event]:
         symbol = symbol_of(event.symbol, Market.USDM)
         if event.reason == "FUNDING_FEE":
             yield funding_paid(symbol, balance.change, balance.asset, event.ts, now, cause)
+        if event.reason == "ASSET_TRANSFER":
+            yield WalletTransferred(
+                id=f"transfer:um:{balance.asset}:{event.ts}:{balance.change}",
+                cause=cause,
+                ts_event=event.ts,
+                ts_init=now,
+                asset=balance.asset,
+                amount=balance.change,
+            )
         yield WalletChanged(
             id=f"wallet:{event.ts}:{event.reason}:{balance.asset}:{balance.wallet}",
             cause=cause,

@@ -71,6 +71,13 @@ def fold_funding(ledger: PositionLedger, amount: Decimal) -> PositionLedger:
     )
 
 
+def take_back(ledger: PositionLedger, *, realised_pnl: Decimal, fees: Decimal) -> PositionLedger:
+    """Undo the money of fills that are going to be folded again."""
+    return msgspec.structs.replace(
+        ledger, realised_pnl=ledger.realised_pnl - realised_pnl, fees=ledger.fees - fees
+    )
+
+
 def adopt_position(
     ledger: PositionLedger, *, qty: Decimal, entry_px: Decimal, earned: Decimal, ts: Millis
 ) -> PositionLedger:

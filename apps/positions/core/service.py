@@ -1,10 +1,13 @@
 """The account's books as a state machine: fills and funding in, positions and equity out."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from chimera.clock import DAY, HOUR, Millis
+import msgspec
+
+from chimera.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from chimera.events import (
     ACCOUNT,
     AccountReported,
@@ -16,26 +19,45 @@ from chimera.events import (
     PositionAdopted,
     PositionChanged,
     TimerFired,
+    WalletTransferred,
 )
 from chimera.events.base import Event
+from chimera.events.positions import TradedSymbols
+from chimera.ids import position_id
 from chimera.money import ZERO, decimal_of, is_price, usdt
 from chimera.runtime.contract import Effect, Publish, Record
 from chimera.seen import SeenIds
 
-from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding
+from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding, take_back
 
 SERVICE = "positions"
 EQUITY_WHEN_FLAT_EVERY = HOUR
+EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
+EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
+SETTLEMENT_ASSET = "USDT"
+TRADED = "traded"  # the key of the list of all symbols ever traded
 OPENING = "opening"  # the key of the account report that opened the books
+
+RECENT_KEPT = 1_000
+
+
+class Counted(NamedTuple):
+    """A fact that was counted and what it added to the wallet; an older adoption may come yet."""
+
+    ts: Millis
+    symbol: str
+    net: Decimal
+    fill: OrderFilled | None = None
 
 
 class Positions:
-    """S6. Wallet = opening balance + realised - fees + funding, at every moment."""
+    """S6. Wallet = opening balance + realised - fees + funding + transfers, at every moment."""
 
     name: ClassVar[str] = SERVICE
     consumes: ClassVar[tuple[type[Event], ...]] = (
         OrderFilled,
         FundingPaid,
+        WalletTransferred,
         PositionAdopted,
         MarkPriceChanged,
         BarClosed,
@@ -45,57 +67,75 @@ class Positions:
 
     def __init__(self) -> None:
         self._ledgers: dict[str, PositionLedger] = {}
+        self._traded: tuple[str, ...] = ()  # as recorded
         self._net = ZERO  # of all ledgers: what trading added to the wallet
         self._open: set[str] = set()
         self._marks: dict[str, float] = {}
+        self._unrealised: dict[str, Decimal] = {}  # of open symbols, at the present mark
         self._seen = SeenIds()
         self._adopted_at: dict[str, Millis] = {}
         self._opening_usdt: Decimal | None = None
         self._opened_at: Millis = 0
+        self._transferred_usdt = ZERO
+        self._wallet_told: tuple[Millis, str] = (0, "")  # by the newest adoption
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
+        self._recorded_at: Millis = 0  # the newest mark that was recorded
         self._marked_bars: dict[str, Millis] = {}
         self._marked_before: Millis = 0  # bars up to then were marked in an earlier life
         self._uncounted: list[OrderFilled | PositionAdopted] = []
+        self._recent: deque[Counted] = deque(maxlen=RECENT_KEPT)
 
     def restore(
         self,
         *,
         opening: AccountReported | None,
+        traded: tuple[str, ...],
         ledgers: dict[str, PositionLedger],
         adopted_at: dict[str, Millis],
         seen: Iterable[str],
         uncounted: Iterable[OrderFilled | PositionAdopted],
+        recent: Iterable[Counted],
+        transfers: Iterable[WalletTransferred],
         marked: EquityMarked | None,
     ) -> None:
         """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
         if opening is not None:
             self._opening_usdt, self._opened_at = opening.wallet_usdt, opening.ts_event
+        self._traded = traded
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
         self._adopted_at = dict(adopted_at)
-        self._seen = SeenIds(seen)
+        self._wallet_told = max(
+            ((at, symbol) for symbol, at in adopted_at.items()), default=(0, "")
+        )
+        moved = {transfer.id: transfer.amount for transfer in transfers}
+        self._transferred_usdt = sum(moved.values(), ZERO)
+        self._seen = SeenIds((*seen, *moved))
         self._uncounted = list(uncounted)
+        self._recent.extend(recent)
         if marked is not None:
-            self._marked_at = self._marked_before = marked.ts_event
+            self._marked_at = self._recorded_at = self._marked_before = marked.ts_event
             self._day = marked.ts_event // DAY
             equity = marked.wallet_usdt + marked.unrealised_usdt
-            self._day_opening_usdt = equity - marked.day_pnl_usdt
+            unmarked = self._transferred_usdt - marked.transferred_usdt
+            self._day_opening_usdt = equity - marked.day_pnl_usdt + unmarked
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
-                if is_price(event.close):
-                    self._marks[event.symbol] = event.close
+                self._take_price(event.symbol, event.close)
                 return self._mark_on_bar(event)
             case MarkPriceChanged():
-                if is_price(event.mark_px):
-                    self._marks[event.symbol] = event.mark_px
+                self._take_price(event.symbol, event.mark_px)
+                return self._mark_between_bars(event)
             case OrderFilled():
                 return self._on_fill(event, now)
             case FundingPaid():
                 return self._on_funding(event, now)
+            case WalletTransferred():
+                return self._on_transfer(event, now)
             case PositionAdopted():
                 return self._on_adopted(event, now)
             case AccountReported():
@@ -107,13 +147,13 @@ class Positions:
     @property
     def wallet_usdt(self) -> Decimal:
         opening = self._opening_usdt if self._opening_usdt is not None else ZERO
-        return opening + self._net
+        return opening + self._net + self._transferred_usdt
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
-        """Count what an earlier life left, then tell everybody what is held."""
+        """Count what an earlier life left, then tell everybody what is held, and what no longer is."""
         effects = self._count_waiting(now)
         effects += [
-            Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._open)
+            Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._ledgers)
         ]
         return effects + self._mark(now, now, cause=start.id)
 
@@ -132,21 +172,26 @@ class Positions:
         if not self._seen.first_time(fill.id):
             return []
         ledger = self._ledgers.get(fill.symbol, PositionLedger())
-        self._keep(
-            fill.symbol,
-            fold_fill(
-                ledger,
-                side=fill.side,
-                qty=fill.last_qty,
-                px=fill.last_px,
-                fee=fill.fee,
-                ts=fill.ts_event,
-            ),
-        )
+        self._keep(fill.symbol, self._count(ledger, fill))
+        net = self._recent[-1].net
         return [
             *self._snapshot(fill.symbol, now, cause=fill.id, parent=f"fills/{fill.id}"),
+            *self._take_back(fill.ts_event, net, now, cause=fill.id),
             *self._mark(fill.ts_event, now, cause=fill.id),
         ]
+
+    def _count(self, ledger: PositionLedger, fill: OrderFilled) -> PositionLedger:
+        counted = fold_fill(
+            ledger,
+            side=fill.side,
+            qty=fill.last_qty,
+            px=fill.last_px,
+            fee=fill.fee,
+            ts=fill.ts_event,
+        )
+        net = counted.net - ledger.net
+        self._recent.append(Counted(fill.ts_event, fill.symbol, net, fill))
+        return counted
 
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
         if self._opening_usdt is None or paid.ts_event <= self._opened_at:
@@ -155,25 +200,73 @@ class Positions:
             return []
         ledger = self._ledgers.get(paid.symbol, PositionLedger())
         self._keep(paid.symbol, fold_funding(ledger, paid.amount))
+        self._recent.append(Counted(paid.ts_event, paid.symbol, paid.amount))
         return [
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
             *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
+            *self._take_back(paid.ts_event, paid.amount, now, cause=paid.id),
             *self._mark(paid.ts_event, now, cause=paid.id),
         ]
 
+    def _on_transfer(self, moved: WalletTransferred, now: Millis) -> list[Effect]:
+        """Move the wallet and the opening of the day alike: what is moved by hand is no gain."""
+        if self._opening_usdt is None or moved.ts_event <= self._opened_at:
+            return []  # part of the opening balance
+        if moved.asset != SETTLEMENT_ASSET or not self._seen.first_time(moved.id):
+            return []
+        self._transferred_usdt += moved.amount
+        self._day_opening_usdt += moved.amount
+        self._recent.append(Counted(moved.ts_event, ACCOUNT, moved.amount))
+        return [
+            Record("funding_records", moved.id, moved, ACCOUNT, moved.ts_event),
+            *self._take_back(moved.ts_event, moved.amount, now, cause=moved.id),
+            *self._mark(moved.ts_event, now, cause=moved.id),
+        ]
+
+    def _take_back(self, ts: Millis, net: Decimal, now: Millis, *, cause: str) -> list[Effect]:
+        """Take from what was adopted as earned unseen what turns out to have been this."""
+        told_at, symbol = self._wallet_told
+        if ts > told_at:
+            return []
+        ledger = take_back(self._ledgers[symbol], realised_pnl=net, fees=ZERO)
+        self._keep(symbol, msgspec.structs.replace(ledger, sequence=ledger.sequence + 1))
+        return self._snapshot(symbol, now, cause=cause)
+
     def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
-        """Believe the venue where something happened unseen; what it earned is what the wallet lacks."""
+        """Believe the venue where something happened unseen; what it earned is what the wallet lacks.
+
+        What is newer than the venue's word was not part of it: its money stays, and the symbol's fills
+        are counted again on top of what was adopted. Recorded even where nothing changes, so that the
+        next life knows it was heard.
+        """
         if not self._seen.first_time(adopted.id):
             return []
-        self._adopted_at[adopted.symbol] = adopted.ts_event
-        ledger = self._ledgers.get(adopted.symbol, PositionLedger())
-        earned = adopted.wallet_usdt - self.wallet_usdt
-        if adopted.qty == ledger.qty and not earned:
-            return []
-        corrected = adopt_position(
-            ledger, qty=adopted.qty, entry_px=adopted.entry_px, earned=earned, ts=adopted.ts_event
-        )
-        self._keep(adopted.symbol, corrected)
+        symbol, at = adopted.symbol, adopted.ts_event
+        self._adopted_at[symbol] = at
+        self._wallet_told = (at, symbol)
+        before = self._ledgers.get(symbol, PositionLedger())
+        newer = [counted for counted in self._recent if counted.ts > at]
+        fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
+        qty = before.qty - sum((fill.last_qty * fill.side.sign for _, fill in fills), ZERO)
+        earned = adopted.wallet_usdt - self.wallet_usdt + sum((c.net for c in newer), ZERO)
+        ledger = before
+        if adopted.qty != qty or earned:
+            fees = sum((fill.fee for _, fill in fills), ZERO)
+            realised = sum((net for net, _ in fills), ZERO) + fees
+            ledger = adopt_position(
+                take_back(before, realised_pnl=realised, fees=fees),
+                qty=adopted.qty,
+                entry_px=adopted.entry_px,
+                earned=earned,
+                ts=at,
+            )
+            again = {fill.id for _, fill in fills}
+            kept = (c for c in self._recent if c.fill is None or c.fill.id not in again)
+            self._recent = deque(kept, maxlen=RECENT_KEPT)
+            for _, fill in fills:
+                ledger = self._count(ledger, fill)
+        # One change, however many fills it took: the record has every sequence.
+        self._keep(symbol, msgspec.structs.replace(ledger, sequence=before.sequence + 1))
         parent = f"positions_snapshots/{adopted.id}"
         return [
             *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
@@ -193,6 +286,7 @@ class Positions:
                 sequence=1, qty=held.qty, entry_px=held.entry_px, opened_at=report.ts_event
             )
             self._keep(held.symbol, adopted)
+            self._take_price(held.symbol, float(held.mark_px))
             effects += self._snapshot(held.symbol, now, cause=report.id)
         effects += self._mark(report.ts_event, now, cause=report.id)
         self._uncounted = [f for f in self._uncounted if f.ts_event > report.ts_event]
@@ -215,14 +309,24 @@ class Positions:
         self._marked_bars[bar.symbol] = ts
         return self._mark(ts, bar.ts_init, cause=bar.id)
 
-    def _mark(self, ts: Millis, now: Millis, *, cause: str) -> list[Effect]:
-        if self._opening_usdt is None:
+    def _mark_between_bars(self, price: MarkPriceChanged) -> Sequence[Effect]:
+        """Mark every few seconds while the symbol is held; the record keeps one of them a minute."""
+        ts = price.ts_event
+        if price.symbol not in self._open or ts - self._marked_at < EQUITY_WHEN_OPEN_EVERY:
+            return ()
+        recorded = ts - self._recorded_at >= EQUITY_RECORDED_EVERY
+        return self._mark(ts, price.ts_init, cause=price.id, recorded=recorded)
+
+    def _mark(self, ts: Millis, now: Millis, *, cause: str, recorded: bool = True) -> list[Effect]:
+        """Tell the equity, unless something held has no price yet: unknown is not zero."""
+        unrealised = self._unrealised_usdt()
+        if self._opening_usdt is None or unrealised is None:
             return []
         self._marked_at = max(ts, self._marked_at)
         wallet = self.wallet_usdt
-        unrealised = sum((self._unrealised(symbol) for symbol in sorted(self._open)), ZERO)
+        equity = wallet + unrealised
         if ts // DAY > self._day:
-            self._day, self._day_opening_usdt = ts // DAY, wallet + unrealised
+            self._day, self._day_opening_usdt = ts // DAY, equity
         marked = EquityMarked(
             id=f"equity:{ts}:{cause}",
             cause=cause,
@@ -231,17 +335,35 @@ class Positions:
             wallet_usdt=wallet,
             unrealised_usdt=unrealised,
             open_positions=len(self._open),
-            day_pnl_usdt=usdt(wallet + unrealised - self._day_opening_usdt),
+            day_pnl_usdt=usdt(equity - self._day_opening_usdt),
+            transferred_usdt=self._transferred_usdt,
         )
+        if not recorded:
+            return [Publish(marked)]
+        self._recorded_at = self._marked_at
         return [
             Record("positions_snapshots", marked.id, marked, ACCOUNT, ts, durable=False),
             Publish(marked),
         ]
 
-    def _unrealised(self, symbol: str) -> Decimal:
-        ledger = self._ledgers[symbol]
-        mark = self._marks.get(symbol)
-        return ledger.unrealised(decimal_of(mark)) if mark is not None else ZERO
+    def _unrealised_usdt(self) -> Decimal | None:
+        """Return the gain of all that is held; None while the price of one is unknown."""
+        total = ZERO
+        for symbol in self._open:
+            gain = self._unrealised.get(symbol)
+            if gain is None:
+                mark = self._marks.get(symbol)
+                if mark is None:
+                    return None
+                gain = self._ledgers[symbol].unrealised(decimal_of(mark))
+                self._unrealised[symbol] = gain
+            total += gain
+        return total
+
+    def _take_price(self, symbol: str, px: float) -> None:
+        if is_price(px):
+            self._marks[symbol] = px
+            self._unrealised.pop(symbol, None)
 
     # --- helpers ---------------------------------------------------------------------------------------
 
@@ -249,6 +371,7 @@ class Positions:
         before = self._ledgers.get(symbol)
         self._net += ledger.net if before is None else ledger.net - before.net
         self._ledgers[symbol] = ledger
+        self._unrealised.pop(symbol, None)
         if ledger.qty:
             self._open.add(symbol)
         else:
@@ -256,22 +379,25 @@ class Positions:
 
     def _snapshot(self, symbol: str, now: Millis, *, cause: str, parent: str = "") -> list[Effect]:
         changed = self._changed(symbol, now, cause=cause)
+        effects: list[Effect] = []
+        if symbol not in self._traded:
+            self._traded = (*self._traded, symbol)
+            listed, revision = TradedSymbols(symbols=self._traded), len(self._traded)
+            effects.append(
+                Record("positions_snapshots", TRADED, listed, ACCOUNT, now, revision=revision)
+            )
+        parents = (parent,) if parent else ()
+        at = changed.ts_event
         return [
-            Record(
-                "positions_snapshots",
-                changed.id,
-                changed,
-                symbol,
-                changed.ts_event,
-                parents=(parent,) if parent else (),
-            ),
+            *effects,
+            Record("positions_snapshots", changed.id, changed, symbol, at, parents=parents),
             Publish(changed),
         ]
 
     def _changed(self, symbol: str, now: Millis, *, cause: str) -> PositionChanged:
         ledger = self._ledgers[symbol]
         return PositionChanged(
-            id=f"pos:{symbol}:{ledger.sequence}",
+            id=position_id(symbol, ledger.sequence),
             cause=cause,
             ts_event=now,
             ts_init=now,

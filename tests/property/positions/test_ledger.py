@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 from apps.orders.core.book import SymbolBook
 from apps.positions.core.ledger import PositionLedger, fold_fill
 from apps.positions.core.service import Positions
-from chimera.events import AccountReported, OrderFilled
+from chimera.events import (
+    AccountReported,
+    EquityMarked,
+    FundingPaid,
+    MarkPriceChanged,
+    OrderFilled,
+    PositionAdopted,
+    WalletTransferred,
+)
+from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
 from chimera.instruments import Side
+from chimera.runtime.contract import Publish
 
 SYMBOL = "BTCUSDT-PERP"
 T0 = 1_746_374_400_000
@@ -119,3 +129,97 @@ def test_positions_shuffled_and_repeated_fills_add_up_to_the_same(
     value = Fraction(ledger.realised_pnl) - Fraction(ledger.qty) * Fraction(ledger.entry_px)
     assert abs(value + spent) <= Fraction(len(fills), 10**8)
     assert positions.wallet_usdt == Decimal(1_000) + ledger.realised_pnl - fees
+
+
+money = st.lists(
+    st.tuples(
+        st.sampled_from(["funding", "transfer", "mark"]),
+        st.integers(-10_000, 10_000).map(lambda n: Decimal(n) / 10**4),
+    ),
+    max_size=20,
+)
+
+
+@given(trades, money, st.randoms(use_true_random=False))
+def test_wallet_is_opening_realised_fees_funding_and_transfers_at_every_moment(
+    story: list[Trade], moved: list[tuple[str, Decimal]], random: object
+) -> None:
+    positions = Positions()
+    opening = AccountReported(
+        id="a", ts_event=T0, ts_init=T0, wallet_usdt=Decimal(1_000), positions=(), orders=()
+    )
+    list(positions.handle(opening, T0))
+    facts: list[Event] = [*fills_of(story), *money_of(moved)]
+    delivered = facts * 2
+    random.shuffle(delivered)  # type: ignore[attr-defined]
+    told: set[str] = set()
+    transferred = Decimal(0)
+    for fact in delivered:
+        effects = positions.handle(fact, T0 + 1_000)
+        if isinstance(fact, WalletTransferred) and fact.id not in told:
+            transferred += fact.amount
+        told.add(fact.id)
+
+        ledger = positions._ledgers.get(SYMBOL, PositionLedger())
+        parts = ledger.realised_pnl - ledger.fees + ledger.funding
+        assert positions.wallet_usdt == Decimal(1_000) + parts + transferred
+        for effect in effects:
+            if isinstance(effect, Publish) and isinstance(effect.event, EquityMarked):
+                assert effect.event.wallet_usdt == positions.wallet_usdt
+                assert effect.event.transferred_usdt == transferred
+    assert ledger.funding == sum((a for kind, a in moved if kind == "funding"), Decimal(0))
+
+
+@given(trades, money, st.data())
+def test_adoption_read_late_leaves_the_books_as_if_read_in_time(
+    story: list[Trade], moved: list[tuple[str, Decimal]], data: st.DataObject
+) -> None:
+    facts: list[Event] = sorted(
+        (*fills_of(story), *money_of(moved)), key=lambda fact: (fact.ts_event, fact.id)
+    )
+    heard = data.draw(st.integers(0, len(facts)))
+    read = data.draw(st.integers(0, len(facts)))
+    word = PositionAdopted(
+        id="adopted",
+        ts_event=facts[heard - 1].ts_event if heard else T0,
+        ts_init=T0,
+        symbol=SYMBOL,
+        qty=Decimal(data.draw(st.integers(-9, 9))),
+        entry_px=Decimal(100),
+        wallet_usdt=Decimal(data.draw(st.integers(500, 1_500))),
+    )
+    books = []
+    at = sum(fact.ts_event <= word.ts_event for fact in facts)
+    for place in (at, read):
+        positions = Positions()
+        opening = AccountReported(
+            id="a", ts_event=T0, ts_init=T0, wallet_usdt=Decimal(1_000), positions=(), orders=()
+        )
+        for fact in (opening, *facts[:place], word, *facts[place:]):
+            list(positions.handle(fact, T0 + 1_000))
+        books.append((positions._ledgers[SYMBOL].qty, positions.wallet_usdt))
+
+    assert books[0] == books[1]
+
+
+def money_of(moved: list[tuple[str, Decimal]]) -> list[Event]:
+    """Return funding and transfers at moments of their own, and the mark price in between."""
+    told: list[Event] = []
+    for number, (kind, amount) in enumerate(moved, start=1):
+        times = {"id": f"{kind}:{number}", "ts_event": T0 + number, "ts_init": T0 + number}
+        if kind == "funding":
+            told.append(FundingPaid(symbol=SYMBOL, amount=amount, asset="USDT", **times))  # type: ignore[arg-type]
+        elif kind == "transfer":
+            told.append(WalletTransferred(amount=amount, asset="USDT", **times))  # type: ignore[arg-type]
+        else:
+            told.append(
+                MarkPriceChanged(
+                    symbol=SYMBOL,
+                    mark_px=100.0 + number,
+                    index_px=100.0,
+                    funding_rate=0.0,
+                    next_funding_time=0,
+                    **times,  # type: ignore[arg-type]
+                )
+            )
+    return told

@@ -77,6 +77,26 @@ def test_b4_funding_is_in_our_books_as_in_the_venues() -> None:
     assert_books_agree(run)
 
 
+def test_desk_transfer_is_in_our_books_and_no_loss_of_the_day() -> None:
+    run = open_desk(busy_bundle(SYMBOLS))
+    inputs = list(random_walk(60, seed=1, symbols=SYMBOLS))
+    half = len(inputs) // 2
+    run.desk.runtime.run(inputs[:half])
+    before = run.bodies("positions_snapshots", EquityMarked)[-1]
+    now = run.desk.runtime.clock.now()
+    run.desk.venue.transfer(ACCOUNT_ID, "USDT", Decimal(2_000), "UMFUTURE_MAIN", now)
+    run.desk.runtime.run(inputs[half:])
+    run.desk.runtime.settle(run.desk.runtime.clock.now() + 150_000)
+
+    assert_books_agree(run)
+    after = next(
+        mark
+        for mark in run.bodies("positions_snapshots", EquityMarked)
+        if mark.transferred_usdt == -2_000
+    )
+    assert abs(after.day_pnl_usdt - before.day_pnl_usdt) < 1_000
+
+
 def test_desk_equity_is_wallet_and_unrealised_at_every_mark() -> None:
     run = traded(open_desk(busy_bundle(("BTCUSDT",))), symbols=("BTCUSDT",))
 

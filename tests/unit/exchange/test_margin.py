@@ -293,6 +293,8 @@ def test_transfer_moves_the_same_amount_between_wallets_under_one_id() -> None:
     tran_id = built.transfer(ME, "USDT", d(30), "MAIN_UMFUTURE", T0 + 1)
     account = built.account(ME)
     assert (account.wallet_balance, account.spot["USDT"].free) == (d(130), d(20))
+    told = [e.balances[0].change for e in built.drain() if isinstance(e, AccountChanged)]
+    assert told[-2:] == [d(30), d(-30)]
     rows = [row for row in account.income if row.tran_id == tran_id]
     assert sorted(row.amount for row in rows) == [d(-30), d(30)]
     with pytest.raises(VenueError):

@@ -27,6 +27,7 @@ from chimera.events import (
     OrderTriggered,
     SubmitUnknown,
     WalletChanged,
+    WalletTransferred,
 )
 from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
@@ -203,6 +204,28 @@ def test_funding_has_one_id_from_stream_and_from_income() -> None:
     assert isinstance(wallet, WalletChanged)
     assert paid.id == told.id == f"funding:BTCUSDT-PERP:{hour}"
     assert (paid.amount, wallet.balance) == (D("-0.06"), D("99.94"))
+
+
+def test_transfer_is_told_from_both_wallets_so_that_a_desk_of_both_sees_none() -> None:
+    futures = {
+        "e": "ACCOUNT_UPDATE",
+        "T": NOW,
+        "a": {
+            "m": "ASSET_TRANSFER",
+            "B": [{"a": "USDT", "wb": "60", "cw": "60", "bc": "-40"}],
+            "P": [],
+        },
+    }
+    spot = {"e": "balanceUpdate", "E": NOW, "a": "USDT", "d": "40", "T": NOW}
+
+    moved, wallet = user_events(futures, Children(), NOW)
+    (back,) = spot_user_events(spot, NOW)
+
+    assert isinstance(moved, WalletTransferred)
+    assert isinstance(back, WalletTransferred)
+    assert isinstance(wallet, WalletChanged)
+    assert (moved.asset, moved.amount, back.amount) == ("USDT", D(-40), D(40))
+    assert moved.id != back.id
 
 
 def test_trades_are_told_oldest_first_with_what_was_filled_by_then(data_dir: Path) -> None:

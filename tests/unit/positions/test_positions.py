@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import Positions
+from apps.positions.core.service import TRADED, Positions
 from chimera.clock import DAY, HOUR, MINUTE
 from chimera.events import (
     AccountReported,
@@ -17,12 +18,14 @@ from chimera.events import (
     PositionAdopted,
     PositionChanged,
     TimerFired,
+    WalletTransferred,
 )
 from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
-from chimera.events.positions import HeldPosition
+from chimera.events.positions import HeldPosition, TradedSymbols
 from chimera.instruments import Side
 from chimera.runtime.contract import Effect, Publish, Record
+from tests.support.routers import RouterBench
 
 D = Decimal
 SYMBOL = "BTCUSDT-PERP"
@@ -85,6 +88,12 @@ def funding(amount: str, at: int = T0 + HOUR) -> FundingPaid:
     )
 
 
+def transfer(amount: str, at: int) -> WalletTransferred:
+    return WalletTransferred(
+        id=f"transfer:{at}", ts_event=at, ts_init=at, asset="USDT", amount=D(amount)
+    )
+
+
 def bar(close: float, at: int, symbol: str = SYMBOL) -> BarClosed:
     return BarClosed(
         id=f"bar:{symbol}:{at}",
@@ -98,6 +107,19 @@ def bar(close: float, at: int, symbol: str = SYMBOL) -> BarClosed:
         low=close,
         close=close,
         volume=1.0,
+    )
+
+
+def mark(px: float, at: int, symbol: str = SYMBOL) -> MarkPriceChanged:
+    return MarkPriceChanged(
+        id=f"mark:{symbol}:{at}",
+        ts_event=at,
+        ts_init=at,
+        symbol=symbol,
+        mark_px=px,
+        index_px=px,
+        funding_rate=0.0,
+        next_funding_time=0,
     )
 
 
@@ -207,20 +229,98 @@ def test_adoption_takes_the_venues_position_and_wallet() -> None:
     assert tell(positions, fill("-2", trade="late", at=T0 + 40)) == []  # part of what was adopted
 
 
-def test_adoption_of_what_we_hold_changes_nothing() -> None:
-    positions = opened()
-    tell(positions, fill("2", "100"))
-    same = PositionAdopted(
-        id="adopted:1",
-        ts_event=T0 + 50,
-        ts_init=T0 + 60,
+def adopted(qty: str, at: int, wallet: str = "1000") -> PositionAdopted:
+    return PositionAdopted(
+        id=f"adopted:{at}",
+        ts_event=at,
+        ts_init=at,
         symbol=SYMBOL,
-        qty=D(2),
-        entry_px=D(100),
-        wallet_usdt=positions.wallet_usdt,
+        qty=D(qty),
+        entry_px=D(100) if D(qty) else D(0),
+        wallet_usdt=D(wallet),
     )
 
-    assert tell(positions, same) == []
+
+def test_adoption_of_what_we_hold_is_kept_and_changes_nothing() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"))
+    before = positions._ledgers[SYMBOL]
+
+    effects = tell(positions, adopted("2", T0 + 50, wallet="999.95"))
+
+    (changed,) = published(effects, PositionChanged)
+    assert (changed.cause, changed.sequence) == (f"adopted:{T0 + 50}", before.sequence + 1)
+    assert msgspec.structs.replace(positions._ledgers[SYMBOL], sequence=1) == before
+
+
+def test_whatever_is_newer_than_an_adoption_counts_though_it_comes_first() -> None:
+    """Apart: fills come on `ord:result`, adoptions on `pos:events`; either may be read first."""
+    word = adopted("5", T0 + 50, wallet="990")
+    newer = (
+        fill("-3", "110", trade="2", at=T0 + 60),
+        funding("-1", at=T0 + 70),
+        fill("1", "50", trade="e", at=T0 + 80, symbol=OTHER),
+        fill("-4", "90", trade="3", at=T0 + 90),
+    )
+    in_time, lagging = opened(), opened()
+    tell(in_time, fill("2", "101"), word, *newer)
+    tell(lagging, fill("2", "101"), *newer, word)
+
+    assert in_time.wallet_usdt == lagging.wallet_usdt == D(990) + 30 - 1 - 20 - D("0.15")
+    held, late = in_time._ledgers[SYMBOL], lagging._ledgers[SYMBOL]
+    assert held.qty == D(-2)
+    assert late.sequence == held.sequence
+    assert msgspec.structs.replace(late, opened_at=held.opened_at) == held
+
+
+@pytest.mark.parametrize("kind", ["transfer", "funding", "fill"])
+def test_money_older_than_an_adoption_is_part_of_the_wallet_it_told(kind: str) -> None:
+    facts = {
+        "transfer": transfer("-100", at=T0 + 40),
+        "funding": funding("-1", at=T0 + 40),
+        "fill": fill("1", "50", trade="e", at=T0 + 40, symbol=OTHER),
+    }
+    positions = opened()
+    tell(positions, adopted("5", T0 + 50, wallet="890"), facts[kind])
+
+    assert positions.wallet_usdt == D(890)
+
+
+def test_transfer_moves_the_wallet_and_is_no_gain() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(100, T0 + MINUTE))
+    moved = transfer("-400", at=T0 + 2 * MINUTE)
+
+    effects = tell(positions, moved, moved, bar(90, T0 + 3 * MINUTE))
+
+    assert positions.wallet_usdt == D("599.95")
+    told = published(effects, EquityMarked)
+    assert [m.day_pnl_usdt for m in told] == [D("-0.05"), D("-20.05")]
+    assert [e.key for e in effects if isinstance(e, Record)].count(moved.id) == 1
+
+
+def test_transfer_before_the_opening_or_of_another_asset_is_none_of_ours() -> None:
+    positions = opened()
+    other = msgspec.structs.replace(transfer("5", at=T0 + 9), asset="BNB")
+
+    assert tell(positions, transfer("5", at=T0), other) == []
+
+
+@pytest.mark.parametrize("marked_transfers", ["0", "-400"])
+def test_restart_knows_the_transfers_and_the_day_without_them(marked_transfers: str) -> None:
+    """Whether or not the mark after the transfer survived."""
+    moved = transfer("-400", at=T0 + 2 * MINUTE)
+    last = msgspec.structs.replace(
+        marked("0", "-10", T0 + 3 * MINUTE),
+        wallet_usdt=D("999.95") + D(marked_transfers),
+        transferred_usdt=D(marked_transfers),
+    )
+    positions = restored(transfers=[moved], marked=last)
+
+    effects = tell(positions, start(T0 + HOUR), moved, bar(100, T0 + HOUR))
+
+    (told,) = published(effects, EquityMarked)
+    assert (told.wallet_usdt, told.day_pnl_usdt) == (D("599.95"), D(-10))
 
 
 # --- equity ------------------------------------------------------------------------------------------------
@@ -229,6 +329,7 @@ def test_adoption_of_what_we_hold_changes_nothing() -> None:
 def test_equity_is_marked_at_every_bar_of_what_is_held() -> None:
     positions = opened()
     tell(positions, fill("2", "100"), fill("1", "50", trade="e", symbol=OTHER))
+    tell(positions, bar(100, T0 + 2), bar(50, T0 + 2, OTHER))
 
     effects = tell(
         positions, bar(101, T0 + MINUTE), bar(49, T0 + MINUTE, OTHER), bar(7, T0 + MINUTE, "X")
@@ -260,20 +361,37 @@ def test_equity_bar_delivered_again_is_not_marked_again() -> None:
 def test_equity_uses_the_newest_mark_price() -> None:
     positions = opened()
     tell(positions, fill("2", "100"), bar(101, T0 + MINUTE))
-    mark = MarkPriceChanged(
-        id="m",
-        ts_event=T0 + MINUTE,
-        ts_init=T0 + MINUTE,
-        symbol=SYMBOL,
-        mark_px=99.0,
-        index_px=99.0,
-        funding_rate=0.0,
-        next_funding_time=0,
+
+    effects = tell(
+        positions, mark(99, T0 + MINUTE), fill("1", "100", trade="2", at=T0 + MINUTE + 1)
     )
 
-    effects = tell(positions, mark, fill("1", "100", trade="2", at=T0 + MINUTE + 1))
-
     assert published(effects, EquityMarked)[-1].unrealised_usdt == D("-3")
+
+
+def test_equity_within_a_long_bar_is_told_every_few_seconds_and_recorded_each_minute() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), bar(100, T0 + HOUR))
+
+    effects = tell(positions, *(mark(50, T0 + HOUR + second * 1_000) for second in range(1, 121)))
+
+    told = published(effects, EquityMarked)
+    assert [m.ts_event - T0 - HOUR for m in told] == [s * 1_000 for s in range(5, 121, 5)]
+    assert {m.day_pnl_usdt for m in told} == {D("-100.05")}
+    assert [e.ts - T0 - HOUR for e in effects if isinstance(e, Record)] == [MINUTE, 2 * MINUTE]
+
+
+def test_equity_between_bars_is_not_marked_when_flat() -> None:
+    assert tell(opened(), mark(50, T0 + MINUTE)) == []
+
+
+def test_equity_is_unknown_while_one_of_two_has_no_price() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), fill("1", "50", trade="e", symbol=OTHER))
+
+    assert tell(positions, bar(101, T0 + MINUTE)) == []
+    (told,) = published(tell(positions, bar(49, T0 + MINUTE, OTHER)), EquityMarked)
+    assert told.unrealised_usdt == D(1)
 
 
 @pytest.mark.parametrize("close", [float("nan"), float("inf"), 0.0])
@@ -295,6 +413,22 @@ def test_day_pnl_begins_anew_at_midnight_with_what_is_unrealised() -> None:
     assert [m.day_pnl_usdt for m in published(effects, EquityMarked)] == [D(0), D(-2)]
 
 
+def test_every_symbol_ever_traded_is_listed_once_in_one_document() -> None:
+    effects = tell(
+        opened(),
+        fill("2"),
+        fill("1", "50", trade="e", symbol=OTHER),
+        fill("-2", trade="2"),
+        fill("-1", "50", trade="f", symbol=OTHER),
+    )
+
+    listed = [e for e in effects if isinstance(e, Record) and e.key == TRADED]
+    assert [(e.revision, e.document) for e in listed] == [
+        (1, TradedSymbols(symbols=(SYMBOL,))),
+        (2, TradedSymbols(symbols=(SYMBOL, OTHER))),
+    ]
+
+
 # --- restart -----------------------------------------------------------------------------------------------
 
 
@@ -302,21 +436,94 @@ def restored(**changes: object) -> Positions:
     positions = Positions()
     fields: dict[str, object] = {
         "opening": account("1000"),
+        "traded": (SYMBOL,),
         "ledgers": {SYMBOL: PositionLedger(sequence=1, qty=D(2), entry_px=D(100), fees=D("0.05"))},
         "adopted_at": {},
         "seen": ["fill:BTCUSDT-PERP:1"],
         "uncounted": [],
+        "recent": [],
+        "transfers": [],
         "marked": None,
     }
     positions.restore(**(fields | changes))  # type: ignore[arg-type]
     return positions
 
 
+def marked(unrealised: str, day_pnl: str, at: int) -> EquityMarked:
+    return EquityMarked(
+        id="e",
+        ts_event=at,
+        ts_init=at,
+        wallet_usdt=D("999.95"),
+        unrealised_usdt=D(unrealised),
+        open_positions=1,
+        day_pnl_usdt=D(day_pnl),
+    )
+
+
 def test_restart_tells_everybody_what_is_held() -> None:
-    effects = tell(restored(), start())
+    positions = restored()
+
+    effects = tell(positions, start())
 
     assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
-    assert published(effects, EquityMarked)[-1].wallet_usdt == D("999.95")
+    assert positions.wallet_usdt == D("999.95")
+
+
+def test_restart_marks_no_equity_before_it_knows_the_prices() -> None:
+    positions = restored(marked=marked("-45", "-45.05", T0 + HOUR))
+
+    assert published(tell(positions, start(T0 + HOUR + MINUTE)), EquityMarked) == []
+    assert published(tell(positions, mark(70, T0 + HOUR + MINUTE)), EquityMarked)
+
+
+def test_restart_marks_at_once_when_nothing_is_held() -> None:
+    positions = restored(ledgers={SYMBOL: PositionLedger(sequence=2, fees=D("0.05"))})
+
+    (told,) = published(tell(positions, start()), EquityMarked)
+
+    assert told.wallet_usdt == D("999.95")
+
+
+def test_restart_does_not_open_the_daily_loss_gate() -> None:
+    bench = RouterBench().ready()
+    positions = restored(marked=marked("-4999", "-5001", bench.now))
+    bench.equity("-5001")
+    for told in published(tell(positions, start(bench.now)), EquityMarked):
+        bench.tell(told)
+
+    entry = bench.enter()
+
+    assert "day_pnl_usdt" in [check.gate for check in entry.gates if not check.passed]
+
+
+def test_restart_in_a_new_day_leaves_the_gate_shut_until_the_day_is_known() -> None:
+    bench = RouterBench().ready()
+    bench.now += DAY
+    positions = restored(marked=marked("-30", "-30", bench.now - DAY))
+    for told in published(tell(positions, start(bench.now)), EquityMarked):
+        bench.tell(told)
+    bench.bar()
+
+    entry = bench.enter()
+
+    (check,) = [check for check in entry.gates if check.gate == "day_pnl_usdt"]
+    assert (check.passed, check.value) == (False, "unknown")
+
+
+def test_restart_in_a_new_day_opens_it_with_what_is_unrealised() -> None:
+    positions = restored(marked=marked("-30", "-30", T0 + DAY - MINUTE))
+
+    effects = tell(positions, start(T0 + DAY + 1), bar(85, T0 + DAY + MINUTE))
+
+    assert published(effects, EquityMarked)[-1].day_pnl_usdt == D(0)
+
+
+def test_restart_tells_of_what_was_closed_too() -> None:
+    """The flat snapshot was recorded and never published: another worker believes in the position."""
+    positions = restored(ledgers={SYMBOL: PositionLedger(sequence=2)})
+
+    assert [p.qty for p in published(tell(positions, start()), PositionChanged)] == [D(0)]
 
 
 def test_restart_counts_what_an_earlier_life_left() -> None:
@@ -330,16 +537,7 @@ def test_restart_counts_what_an_earlier_life_left() -> None:
 
 
 def test_restart_goes_on_with_the_day() -> None:
-    marked = EquityMarked(
-        id="e",
-        ts_event=T0 + HOUR,
-        ts_init=T0 + HOUR,
-        wallet_usdt=D("999.95"),
-        unrealised_usdt=D(4),
-        open_positions=1,
-        day_pnl_usdt=D("-16.05"),
-    )
-    positions = restored(marked=marked)
+    positions = restored(marked=marked("4", "-16.05", T0 + HOUR))
 
     effects = tell(positions, start(T0 + 2 * HOUR), bar(102, T0 + 2 * HOUR))
 

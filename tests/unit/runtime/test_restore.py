@@ -13,6 +13,7 @@ from chimera.events.orders import (
     OrderType,
     Purpose,
 )
+from chimera.ids import position_id
 from chimera.instruments import Side
 from chimera.runtime.contract import Record
 from chimera.runtime.restore import living_orders, recorded_equity, recorded_position
@@ -46,9 +47,9 @@ def fill(trade: int, at: int) -> OrderFilled:
     )
 
 
-def snapshot(sequence: int, cause: str, at: int) -> PositionChanged:
+def snapshot(sequence: int, cause: str, at: int, opened: int = T0) -> PositionChanged:
     return PositionChanged(
-        id=f"pos:{sequence}",
+        id=position_id(SYMBOL, sequence),
         cause=cause,
         ts_event=at,
         ts_init=at,
@@ -56,7 +57,7 @@ def snapshot(sequence: int, cause: str, at: int) -> PositionChanged:
         sequence=sequence,
         qty=D(sequence),
         entry_px=D(100),
-        opened_at=T0,
+        opened_at=opened,
         realised_pnl=D(0),
         fees=D(0),
         funding=D(0),
@@ -129,6 +130,64 @@ def test_recorded_position_adopted_leaves_out_what_is_part_of_it() -> None:
     position = recorded_position(store, SYMBOL)
     assert [fact.id for fact in position.uncounted] == ["fill:3"]
     assert position.adopted_at == T0 + 20
+
+
+def test_recorded_position_adopted_long_ago_is_not_adopted_again() -> None:
+    store = MemoryStore()
+    adopted = PositionAdopted(
+        id="adopted",
+        ts_event=T0,
+        ts_init=T0,
+        symbol=SYMBOL,
+        qty=D(5),
+        entry_px=D(99),
+        wallet_usdt=D(1),
+    )
+    keep(store, "positions_snapshots", adopted)
+    keep(store, "positions_snapshots", snapshot(1, "adopted", T0))
+    keep(store, "positions_snapshots", snapshot(2, "fill:2", T0 + 9 * HOUR, opened=T0 + 9 * HOUR))
+
+    position = recorded_position(store, SYMBOL)
+
+    assert (position.uncounted, position.adopted_at) == ((), T0)
+
+
+def test_recorded_position_counts_the_fills_of_orders_that_live() -> None:
+    """A part of a resting entry was filled and closed this morning; a search tells of it again."""
+    store = MemoryStore()
+    order = OrderRecord(
+        client_order_id="c",
+        revision=1,
+        symbol=SYMBOL,
+        ts=T0,
+        intent_id="i",
+        generation=1,
+        purpose=Purpose.ENTRY,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        qty=D(2),
+        state=OrderState.PARTIALLY_FILLED,
+        trade_ids=("1",),
+    )
+    store.write((Record("orders", "c", order, SYMBOL, T0),))
+    keep(store, "positions_snapshots", snapshot(1, "fill:1", T0 + 1))
+    keep(store, "positions_snapshots", snapshot(2, "fill:2", T0 + 2))
+    keep(store, "positions_snapshots", snapshot(3, "fill:9", T0 + 9 * HOUR, opened=T0 + 9 * HOUR))
+
+    assert {"fill:1", "fill:2", "fill:9"} <= recorded_position(store, SYMBOL).counted
+
+
+def test_recorded_position_goes_by_sequence_where_the_venues_clock_went_back() -> None:
+    store = MemoryStore()
+    keep(store, "positions_snapshots", snapshot(1, "fill:1", T0 + 10 * HOUR))
+    keep(store, "positions_snapshots", snapshot(2, "fill:2", T0))
+    keep(store, "positions_snapshots", snapshot(3, "fill:3", T0 + 1))
+
+    position = recorded_position(store, SYMBOL)
+
+    assert position.snapshot is not None
+    assert position.snapshot.sequence == 3
+    assert position.counted == {"fill:1", "fill:2", "fill:3"}
 
 
 def test_recorded_position_of_old_needs_no_old_fills() -> None:

@@ -14,21 +14,23 @@ from apps.positions.core.service import OPENING, Positions
 from apps.positions.worker import build as build_positions
 from apps.strategy.worker import build as build_strategy
 from chimera.bundles import Bundle, FactorKind, FactorSpec, bundle_hash
-from chimera.clock import MINUTE
+from chimera.clock import HOUR, MINUTE
 from chimera.events import (
     AccountReported,
     DecisionMade,
     FeaturesComputed,
+    FundingPaid,
     IntentIssued,
     OrderFilled,
     PositionAdopted,
     PositionChanged,
     TimerFired,
 )
+from chimera.events.base import Event
 from chimera.events.decisions import Action
 from chimera.events.features import MarketInputs
 from chimera.events.orders import LiquiditySide, Purpose
-from chimera.ids import client_order_id
+from chimera.ids import client_order_id, position_id
 from chimera.instruments import Side
 from chimera.runtime.contract import Publish, Record
 from chimera.runtime.worker import WorkerContext, build_services
@@ -66,7 +68,7 @@ def context(bodies: Iterable[tuple[str, msgspec.Struct]] = ()) -> WorkerContext:
         id="account", ts_event=T0, ts_init=T0, wallet_usdt=D(1_000), positions=(), orders=()
     )
     snapshot = PositionChanged(
-        id="pos:1",
+        id=position_id(SYMBOL, 1),
         cause="fill:1",
         ts_event=T0 + 1,
         ts_init=T0 + 1,
@@ -133,6 +135,74 @@ def test_built_workers_agree_on_what_an_earlier_life_left(
 
     assert held(router) == positions._ledgers[SYMBOL].qty == D(qty)
     assert positions.wallet_usdt == D(wallet)
+
+
+def test_built_workers_agree_on_an_adoption_older_than_what_was_counted() -> None:
+    """The fill after the adoption was counted, the adoption still lay in its stream."""
+    newer = fill(2, "1", T0 + 10)
+    record = context([("fills", newer)])
+    counting = started(build_positions(record))  # takes up and counts the fill
+    kept = counting._snapshot(SYMBOL, T0 + MINUTE, cause=newer.id)
+    record.store.write([effect for effect in kept if isinstance(effect, Record)])
+    word = adoption(T0 + 9)
+    record.store.write((Record("positions_snapshots", word.id, word, SYMBOL, word.ts_event),))
+
+    router, positions = build_orders(record), started(build_positions(record))
+
+    assert held(router) == positions._ledgers[SYMBOL].qty == D(6)
+    assert positions.wallet_usdt == D("899.95")
+    assert positions._ledgers[SYMBOL].fees == D("0.10")
+
+
+def test_built_positions_count_a_fill_of_this_morning_once() -> None:
+    record = context()
+    later = T0 + 8 * HOUR
+    paid = FundingPaid(
+        id=f"funding:{SYMBOL}:{later}",
+        ts_event=later,
+        ts_init=later,
+        symbol=SYMBOL,
+        amount=D("-0.04"),
+        asset="USDT",
+    )
+    lived(record, paid, later)
+
+    again = lived(record, fill(1, "2", T0 + 1), later + MINUTE)
+
+    assert again._ledgers[SYMBOL].qty == D(2)
+
+
+def test_built_positions_go_on_where_a_venue_began_its_replay_anew() -> None:
+    """The venue's clock went back ten hours; the books agreed with the new account; then a restart."""
+    record = context()
+    for at, qty in ((T0 + 10 * HOUR, 1), (T0 + MINUTE, 0)):
+        word = msgspec.structs.replace(adoption(at), id=f"adopted:{at}", qty=D(qty))
+        record.store.write((Record("positions_snapshots", word.id, word, SYMBOL, at),))
+        lived(record, word, at)
+
+    after = lived(record, fill(7, "1", T0 + 2 * MINUTE), T0 + 2 * MINUTE)
+
+    assert after._ledgers[SYMBOL].qty == D(1)
+
+
+def test_built_positions_know_what_was_traded_before_the_symbols_were_changed() -> None:
+    record = context()
+    lived(record, msgspec.structs.replace(fill(2, "1", T0 + 5), symbol="OLD-PERP"), T0 + 9)
+    wallet = lived(record, fill(3, "-2", T0 + 10), T0 + 11).wallet_usdt
+
+    assert started(build_positions(record)).wallet_usdt == wallet == D("999.85")
+
+
+def lived(record: WorkerContext, event: Event, now: int) -> Positions:
+    """Return the books of a life that heard of `event` alone and recorded what followed."""
+    positions = build_positions(record)
+    start = TimerFired(
+        id="t", ts_event=now, ts_init=now, service="positions", timer="start", due=now
+    )
+    for told in (start, event):
+        effects = positions.handle(told, now)
+        record.store.write([effect for effect in effects if isinstance(effect, Record)])
+    return positions
 
 
 def test_built_router_knows_the_fills_it_counts() -> None:

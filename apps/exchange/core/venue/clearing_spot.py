@@ -178,8 +178,10 @@ class SpotClearing:
             ts=self._floor.now,
         )
 
-    def tell(self, account: Account, *assets: str, reason: str = "ORDER") -> None:
-        """Emit these balances as they are now."""
+    def tell(
+        self, account: Account, *assets: str, reason: str = "ORDER", change: Decimal = ZERO
+    ) -> None:
+        """Emit these balances as they are now, and what was moved in or out."""
         self._floor.emit(
             AccountChanged(
                 ts=self._floor.now,
@@ -191,6 +193,7 @@ class SpotClearing:
                         asset=asset,
                         wallet=account.spot[asset].free,
                         locked=account.spot[asset].locked,
+                        change=change,
                     )
                     for asset in assets
                 ),

@@ -199,8 +199,15 @@ class UsdmClearing:
             ts=floor.now,
         )
 
-    def tell(self, account: Account, reason: str, position: Position | None = None) -> None:
-        """Emit the wallet (and one position) as they are now."""
+    def tell(
+        self,
+        account: Account,
+        reason: str,
+        position: Position | None = None,
+        *,
+        change: Decimal = ZERO,
+    ) -> None:
+        """Emit the wallet (and one position) as they are now, and what was moved in or out."""
         floor = self._floor
         floor.emit(
             AccountChanged(
@@ -213,6 +220,7 @@ class UsdmClearing:
                         asset=SETTLEMENT_ASSET,
                         wallet=account.wallet_balance,
                         cross_wallet=account.cross_wallet,
+                        change=change,
                     ),
                 ),
                 positions=(

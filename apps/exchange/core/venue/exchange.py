@@ -313,8 +313,9 @@ class Venue(VenueReads):
         """Move money between wallets (`MAIN_UMFUTURE`, `UMFUTURE_MAIN`); return the transfer's id."""
         account = self._begin(account_id, now)
         tran_id = settings.transfer(self.floor, account, asset, amount, direction)
-        self._usdm.tell(account, "ASSET_TRANSFER")
-        self._spot.tell(account, asset, reason="TRANSFER")
+        change = amount if direction == "MAIN_UMFUTURE" else -amount
+        self._usdm.tell(account, "ASSET_TRANSFER", change=change)
+        self._spot.tell(account, asset, reason="TRANSFER", change=-change)
         return tran_id
 
     def countdown_cancel_all(
