@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
-from structlog.contextvars import merge_contextvars
+from structlog.contextvars import clear_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from chimera.bus import MemoryBroker, MemoryBus, Outgoing
@@ -533,6 +533,7 @@ async def test_session_worker_that_slept_through_its_lease_neither_records_nor_s
 
 
 async def test_session_logs_carry_the_id_of_the_event_at_hand() -> None:
+    clear_contextvars()  # an earlier test's request may have left its own
     with capture_logs(processors=[merge_contextvars]) as logs:
         async with Worker({"bar-1": 1}) as worker:
             worker.port.inputs.put_nowait(bar(1))
