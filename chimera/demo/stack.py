@@ -139,6 +139,7 @@ class Demo:
             )
         while not (line := path.read_bytes()).endswith(b"\n"):
             if process.poll() is not None:
+                del self._processes["venue"]  # what became of it is said here
                 reason = self.last_line("venue").removeprefix("CommandError: ")
                 raise ConfigInvalid(f"the venue did not start: {reason}")
             self._pause()

@@ -1,4 +1,4 @@
-"""A demo that is told to stop while it starts does so at once and leaves no process."""
+"""A demo that stops while it starts, being told to or having to: at once, in few words, and with no process left."""
 
 import signal
 import subprocess
@@ -16,7 +16,9 @@ FOUND_S, PROMPT_S = 30.0, 10.0
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["redis", "venue.json", "bundle.yaml", "logs/web.log"])
+@pytest.mark.parametrize(
+    "moment", ["redis", "venue.json", "bundle.yaml", "logs/web.log", "logs/warmup.log"]
+)
 def test_demo_told_twice_while_it_starts_stops_cleanly(
     tmp_path: Path, sent: signal.Signals, moment: str
 ) -> None:
@@ -44,3 +46,18 @@ def test_demo_told_twice_while_it_starts_stops_cleanly(
         demo.kill()
     assert (demo.returncode, output.splitlines()[-1]) == (0, "Everything has stopped.")
     assert [p for p in started if p.is_running()] == []
+
+
+def test_demo_without_its_data_says_so_in_one_line(tmp_path: Path) -> None:
+    options = ("--port", str(free_port()), "--state", str(tmp_path / "demo"))
+    demo = subprocess.run(
+        [sys.executable, "-m", "chimera.demo", *options, "--data", str(tmp_path / "missing")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=FOUND_S,
+    )
+    [line] = demo.stdout.splitlines()
+    assert demo.returncode == 1
+    assert line.startswith("the venue did not start: ")
+    assert "missing" in line
