@@ -4,6 +4,7 @@ Called by the probes. Only a local venue tells how its market runs; elsewhere ti
 """
 
 from http import HTTPStatus
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -13,6 +14,8 @@ from django.conf import settings
 from chimera.clock import Millis, WallClock
 
 TIMEOUT_S = 2.0
+VENUE_FAILURES = (OSError, HTTPException, ValueError)
+"""What reading the venue's doors may raise: it cannot be reached, or does not answer as it should."""
 LIVE_VENUE_URL = "https://fapi.binance.com"
 
 
@@ -40,7 +43,7 @@ def venue_read(path: str) -> bytes:
 
     Raises
     ------
-    OSError, HTTPException, ValueError
+    VENUE_FAILURES
         If it cannot be reached, or answers anything but 200.
     """
     base = (settings.EXCHANGE_URL or LIVE_VENUE_URL).rstrip("/")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from http.client import HTTPException
 from urllib.error import URLError
 
 import msgspec
@@ -15,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from apps.config.selectors import activation_active
 from apps.health.catalogue import DATABASE, MARKET, MINOR, PROTECTION, STORE, VENUE
-from apps.health.feed import Feed, venue_feed, venue_read
+from apps.health.feed import VENUE_FAILURES, Feed, venue_feed, venue_read
 from apps.health.protection import protections
 from apps.health.states import Component
 from apps.health.warm_up import SymbolWarmUp, warm_ups
@@ -27,7 +26,6 @@ from chimera.store.shared import shared_store
 TIMEOUT_S = 2.0
 SILENT_BARS = 3
 SILENT_WALL_MS = 10 * SECOND  # of a fast replay; the record is read and written in wall time
-_VENUE_FAILURES = (OSError, URLError, HTTPException, ValueError)
 
 Probe = Callable[[], Component]
 # One pool for all: a dependency that hangs holds its threads, and later probes of it time out.
@@ -54,7 +52,7 @@ def probe_store() -> Component:
 
 def probe_venue() -> Component:
     """Ask the venue's public REST door whether it is there."""
-    return _timed(VENUE, lambda: venue_read("/fapi/v1/ping"), _VENUE_FAILURES)
+    return _timed(VENUE, lambda: venue_read("/fapi/v1/ping"), VENUE_FAILURES)
 
 
 def probe_market() -> Component:
@@ -69,7 +67,7 @@ def probe_market() -> Component:
             detail = market_trouble(feed, symbols, INTERVALS[active.bundle.interval])
             if not detail:
                 state, detail = ServiceState.OK, f"{len(symbols)} symbols have their bars"
-    except (ChimeraError, msgspec.MsgspecError, *_VENUE_FAILURES) as error:
+    except (ChimeraError, msgspec.MsgspecError, *VENUE_FAILURES) as error:
         detail = f"cannot tell: {_reason(error)}"
     return Component(name=MARKET, state=state, critical=False, detail=detail)
 

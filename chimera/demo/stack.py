@@ -374,5 +374,5 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ConfigInvalid(
-                f"port {port} is taken; choose another: make demo PORT=8093"
+                f"port {port} cannot be had ({error.strerror}); choose another: make demo PORT=8093"
             ) from error

@@ -33,5 +33,7 @@ def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
 def test_port_that_cannot_be_had_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigInvalid, match=f"port {port} is taken"):
+        with pytest.raises(
+            ConfigInvalid, match=f"port {port} cannot be had .Address already in use"
+        ):
             _check_port(port)

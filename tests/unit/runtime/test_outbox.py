@@ -3,17 +3,17 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from chimera.bus import MemoryBroker, MemoryBus
+from chimera.bus import Bus, MemoryBroker, MemoryBus
 from chimera.events import TradingHalted, decode
 from chimera.events.base import Command
 from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch, Outbox
 from chimera.runtime.waiting import Room
-from chimera.store.interface import Write
+from chimera.store.interface import Store, Write
 from chimera.store.memory import MemoryStore
 
 HALT = TradingHalted(id="halt", ts_event=1, ts_init=1, source="test", reason="test")
@@ -42,6 +42,19 @@ def kept(key: str, *, durable: bool) -> Record:
     return Record("alerts", key, HALT, "", 1, durable=durable)
 
 
+def outbox_of(store: Store, bus: Bus, execute: Callable[[Command], None] = print) -> Outbox:
+    """Return an outbox of a worker that holds its lease."""
+    return Outbox(
+        store=store,
+        bus=bus,
+        room=Room(),
+        execute=execute,
+        require_held=lambda: None,
+        trouble=print,
+        refused=print,
+    )
+
+
 async def carried_out(store: TwoWays, *batches: Batch) -> list[str]:
     """Put `batches` one after the other and return the ids of what was published."""
     bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
@@ -51,15 +64,7 @@ async def carried_out(store: TwoWays, *batches: Batch) -> list[str]:
     def refuse(command: Command) -> None:
         raise AssertionError(f"{command} was not asked for")
 
-    outbox = Outbox(
-        store=store,
-        bus=bus,
-        room=Room(),
-        execute=refuse,
-        require_held=lambda: None,
-        trouble=print,
-        refused=print,
-    )
+    outbox = outbox_of(store, bus, refuse)
     tasks = [
         asyncio.create_task(outbox.record_forever()),
         asyncio.create_task(outbox.publish_forever()),
@@ -92,15 +97,7 @@ def test_flushed_waits_for_what_was_put_before_and_not_for_what_comes_after() ->
 
     async def flush_meanwhile() -> None:
         bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
-        outbox = Outbox(
-            store=Slow(),
-            bus=bus,
-            room=Room(),
-            execute=print,
-            require_held=lambda: None,
-            trouble=print,
-            refused=print,
-        )
+        outbox = outbox_of(Slow(), bus)
         tasks = [
             asyncio.create_task(outbox.record_forever()),
             asyncio.create_task(keep_putting(outbox)),
@@ -128,15 +125,7 @@ def test_batches_that_are_too_many_for_the_store_are_written_one_after_the_other
 
     async def drain() -> None:
         bus = MemoryBus(MemoryBroker(), producer="test", epoch=1)
-        outbox = Outbox(
-            store=Counting(),
-            bus=bus,
-            room=Room(),
-            execute=print,
-            require_held=lambda: None,
-            trouble=print,
-            refused=print,
-        )
+        outbox = outbox_of(Counting(), bus)
         for number in range(3):
             keys = [f"b{number}-{n}" for n in range(4_000)]
             outbox.put(Batch(records=[kept(key, durable=True) for key in keys]))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from apps.config.selectors import activation_active
-from apps.health.feed import venue_feed
+from apps.health.feed import VENUE_FAILURES, venue_feed
 from apps.health.warm_up import SymbolWarmUp, warm_ups
 from chimera.clock import iso_second
 from chimera.errors import ChimeraError
@@ -143,5 +143,5 @@ def _watch(
 def _ended_at() -> int | None:
     try:
         return venue_feed().ended_at
-    except (OSError, ValueError):
+    except VENUE_FAILURES:
         return None  # health says that the venue does not answer
