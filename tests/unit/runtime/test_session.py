@@ -201,8 +201,12 @@ class Worker:
 
     def generations(self) -> list[int]:
         """Return the bundles that the present life has heard of."""
-        heard = self.lives[-1].heard if self.lives else []
-        return [e.generation for e in heard if isinstance(e, BundleActivated)]
+        return [e.generation for e in self.heard if isinstance(e, BundleActivated)]
+
+    @property
+    def heard(self) -> Sequence[Event]:
+        """What the present life has heard, nothing before the first one."""
+        return self.lives[-1].heard if self.lives else ()
 
     def _build(self) -> list[Service]:
         self.store.query("signals")
@@ -259,15 +263,11 @@ async def test_session_store_out_of_reach_sends_nothing_until_it_is_back() -> No
         await worker.until(lambda: bool(worker.lives))
         worker.store.sick = True
         worker.port.inputs.put_nowait(bar(1))
-        await worker.until(
-            lambda: any(isinstance(e, TradingHalted) for e in worker.lives[-1].heard)
-        )
+        await worker.until(lambda: any(isinstance(e, TradingHalted) for e in worker.heard))
         assert worker.port.asked == []
         worker.store.sick = False
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        await worker.until(
-            lambda: any(isinstance(e, TradingResumed) for e in worker.lives[-1].heard)
-        )
+        await worker.until(lambda: any(isinstance(e, TradingResumed) for e in worker.heard))
 
 
 async def test_session_entry_recorded_too_late_is_never_sent(
@@ -299,9 +299,7 @@ async def test_session_cores_built_anew_are_told_of_streams_still_lost() -> None
         worker.port.inputs.put_nowait(stream("marks", connected=True))
         worker.port.inputs.put_nowait(bar(1))
         await worker.until(lambda: worker.recorded() == ["bar-1"])
-        told = [
-            e.id for e in worker.lives[-1].heard if isinstance(e, StreamDisconnected | BarClosed)
-        ]
+        told = [e.id for e in worker.heard if isinstance(e, StreamDisconnected | BarClosed)]
         assert told == ["user:False", "bar-1"]
 
 
@@ -337,9 +335,9 @@ async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_
         for number in (1, 3):
             halt = TradingHalted(id=f"h{number}", ts_event=1, ts_init=1, source="x", reason="y")
             await other.publish([Outgoing("pos:events", encode(halt))])
-            await worker.until(lambda: f"h{number}" in {e.id for e in worker.lives[-1].heard})  # noqa: B023
+            await worker.until(lambda: f"h{number}" in {e.id for e in worker.heard})  # noqa: B023
             other._sequences["pos:events"] = number + 1  # a failover loses the second
-        told = [e for e in worker.lives[-1].heard if isinstance(e, StreamDisconnected)]
+        told = [e for e in worker.heard if isinstance(e, StreamDisconnected)]
         assert [(e.stream, e.connected) for e in told] == [
             ("bus:pos:events", False),
             ("bus:pos:events", True),
@@ -420,7 +418,7 @@ async def test_session_stop_finishes_what_was_begun() -> None:
         await worker.until(lambda: bool(worker.lives))
         for number in range(1, 51):
             worker.port.inputs.put_nowait(bar(number))
-        await worker.until(lambda: len(worker.lives[-1].heard) >= 50)
+        await worker.until(lambda: len(worker.heard) >= 50)
     assert len(worker.recorded()) == 50
 
 
@@ -440,11 +438,9 @@ async def test_session_bus_that_refuses_halts_trading_and_is_waited_for() -> Non
         await worker.until(lambda: bool(worker.lives))
         worker.bus.sick = True
         worker.port.inputs.put_nowait(bar(1))
-        await worker.until(
-            lambda: any(isinstance(e, TradingHalted) for e in worker.lives[-1].heard)
-        )
+        await worker.until(lambda: any(isinstance(e, TradingHalted) for e in worker.heard))
         worker.bus.sick = False
-        await worker.until(lambda: isinstance(worker.lives[-1].heard[-1], TradingResumed))
+        await worker.until(lambda: isinstance(worker.heard[-1], TradingResumed))
     published = await worker.published(BarClosed, "mkt:{BTCUSDT-PERP}")
     assert [event.id for event in published] == ["bar-1"]
 
