@@ -6,12 +6,13 @@ BIN    := $(VENV)/bin
 PORT   ?= 8092
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports bench bench-quick e2e setup dev clean
+.PHONY: help demo test lint types imports bench bench-quick peers e2e setup dev clean
 
 help:
 	@echo "make demo [DATA=path] [SPEED=60] [PORT=8092]   the whole platform, in the browser"
 	@echo "make test                                      linters, types, contracts, all tests"
-	@echo "make bench                                     speed and memory, beside peers"
+	@echo "make bench                                     speed and memory"
+	@echo "make peers                                     install what make bench then measures beside us"
 
 $(VENV)/.runtime: requirements.txt
 	@echo "Installing what Chimera runs on (once)..."
@@ -51,6 +52,9 @@ e2e: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+peers: $(VENV)/.dev
+	@$(BIN)/python -m chimera.install requirements-bench.txt
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python -m bench --quick

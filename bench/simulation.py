@@ -10,10 +10,10 @@ from time import perf_counter
 from apps.exchange.core.venue.actions import Bar
 from apps.exchange.core.venue.feeds.klines import bars
 from apps.experiments.core.desk import Desk, build_desk
+from bench import peers
 from bench.figures import Figure, Outcome, at_least
 from bench.market import VENUE_SYMBOL, bundle, instruments, minute_rows
 from bench.measure import collections, peak_mib
-from bench.peer_backtesting import backtesting_figures
 from chimera.clock import MINUTE, Millis
 from chimera.instruments import Market
 from chimera.store.memory import MemoryStore
@@ -36,20 +36,21 @@ def run(quick: bool) -> Outcome:
             digests.add(desk.runtime.digest)
     entries, closed = _trades(desk)
     peak = peak_mib()  # before the peers' packages come in
-    peers = backtesting_figures(rows)
+    others = peers.figures(rows)
     same = "identical" if len(digests) == 1 else "DIFFERENT"
+    absent = peers.missing()
     return Outcome(
         figures=(
             Figure(name="bars", value=max(rates), unit="bars/s", target=TARGET),
             Figure(name="peak memory, records included", value=peak, unit="MiB"),
-            *peers,
+            *others,
         ),
         notes=(
             f"{len(actions):,} bars, {origin}",
             f"{entries} entries, one in {len(actions) / max(entries, 1):.0f} bars, {closed} fills; "
             f"records of {ROUNDS} rounds {same}",
             seen.note(),
-            *(() if peers else ("backtesting.py is not installed: requirements-bench.txt",)),
+            *([f"not installed: {absent} (requirements-bench.txt)"] if absent else ()),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""A peer of `simulation`: backtesting.py on the same bars, if installed (requirements-bench.txt)."""
+"""backtesting.py: indicators as arrays beforehand, then one call of the strategy a bar."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -11,10 +11,7 @@ from bench.machine import installed
 ROUNDS = 2
 
 
-def backtesting_figures(rows: KlineRows) -> tuple[Figure, ...]:
-    """Run a pull-back strategy with stops; empty where the peer is not installed."""
-    if installed("backtesting") is None:
-        return ()
+def figure(rows: KlineRows) -> Figure:
     backtest = _prepare(rows)
     rate = 0.0
     for _ in range(ROUNDS):
@@ -22,7 +19,7 @@ def backtesting_figures(rows: KlineRows) -> tuple[Figure, ...]:
         stats = backtest.run()
         rate = max(rate, len(rows.open_time) / (perf_counter() - began))
     name = f"backtesting.py {installed('backtesting')}, {stats['# Trades']} trades"
-    return (Figure(name=name, value=rate, unit="bars/s", ours=False),)
+    return Figure(name=name, value=rate, unit="bars/s", ours=False)
 
 
 def _prepare(rows: KlineRows) -> Any:
@@ -43,7 +40,7 @@ def _prepare(rows: KlineRows) -> Any:
         ranges = pd.concat([h - lo, (h - before).abs(), (lo - before).abs()], axis=1).max(axis=1)
         return ranges.ewm(alpha=1 / n, adjust=False).mean()
 
-    class PullBack(Strategy):  # type: ignore[misc]
+    class PullBack(Strategy):
         def init(self) -> None:
             d = self.data
             self.fast = self.I(ema, d.Close, 12)
@@ -59,10 +56,10 @@ def _prepare(rows: KlineRows) -> Any:
                 long = self.position.is_long
                 if (long and strength > 70) or (not long and strength < 30):
                     self.position.close()
-            elif self.fast[-1] > self.slow[-1] and close > self.trend[-1] and strength < 42:
-                self.buy(size=0.01, sl=close - distance)
-            elif self.fast[-1] < self.slow[-1] and close < self.trend[-1] and strength > 58:
-                self.sell(size=0.01, sl=close + distance)
+            elif self.fast[-1] > self.slow[-1] and close > self.trend[-1] and strength < 39:
+                self.buy(size=1, sl=close - distance)
+            elif self.fast[-1] < self.slow[-1] and close < self.trend[-1] and strength > 61:
+                self.sell(size=1, sl=close + distance)
 
     frame = pd.DataFrame(
         {
