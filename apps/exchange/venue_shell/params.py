@@ -105,10 +105,10 @@ class Params:
             raise refusals.illegal(name, "true|false")
         return value == "true"
 
-    def symbol(self) -> str:
-        value = self.required("symbol")
+    def symbol(self, name: str = "symbol") -> str:
+        value = self.required(name)
         if not _symbol(value):
-            raise refusals.illegal("symbol", SYMBOL)
+            raise refusals.illegal(name, SYMBOL)
         return value
 
     def client_id(self, name: str, length_error: VenueError | None = None) -> str | None:
