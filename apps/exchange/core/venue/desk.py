@@ -346,7 +346,8 @@ class OrderDesk:
         listing = self._floor.listing(order.market, order.symbol)
         listing.book.remove(order)
         listing.stops.pop(order.order_id, None)
-        account.open[order.market, order.symbol].pop(order.order_id, None)
+        if account.open[order.market, order.symbol].pop(order.order_id, None) is not None:
+            account.end(order, self._floor.now)
         order.is_working = False
         self._clearing[order.market].release(account, listing, order)
 

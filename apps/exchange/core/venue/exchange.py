@@ -32,6 +32,7 @@ from apps.exchange.core.venue.outbound import (
 )
 from apps.exchange.core.venue.pricing import Pricing
 from apps.exchange.core.venue.reads import VenueReads
+from apps.exchange.core.venue.retention import forget
 from apps.exchange.core.venue.tape import Candle
 from apps.exchange.core.venue.types import (
     AlgoOrder,
@@ -120,8 +121,10 @@ class Venue(VenueReads):
         self._pricing.apply(action, now)
 
     def advance(self, now: Millis) -> None:
-        """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on."""
+        """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on, accounts forget."""
         self._pricing.advance(now)
+        for account in self.floor.accounts.values():
+            forget(account, self.floor.now)
         for listing in self.floor.listings.values():
             if listing.tape is not None:
                 self.floor.emit_candles(listing)
@@ -353,7 +356,9 @@ class Venue(VenueReads):
             self._pricing.advance(now)
         self._at(now)
         self.floor.epoch += 1
-        return self.floor.account(account_id)
+        account = self.floor.account(account_id)
+        forget(account, self.floor.now)
+        return account
 
     def _settle(self, market: Market, symbol: str) -> None:
         """Let triggers see what a request traded, and publish the book."""

@@ -131,7 +131,7 @@ class VenueReads:
         limit: int = 500,
     ) -> list[Fill]:
         self.listing(market, symbol)
-        fills = self.account(account_id).fills.get((market, symbol), [])
+        fills = self.account(account_id).fills.get((market, symbol), ())
         wanted = [
             fill
             for fill in fills
