@@ -192,8 +192,10 @@ def depth_weight(steps: tuple[tuple[int, int], ...], default: int) -> Callable[[
     """Return the weight of the first step (highest limit, weight) that holds the request's limit."""
 
     def weight(params: Params) -> int:
-        text = params.raw().get("limit", "")
-        limit = int(text) if text.isdigit() else default
+        try:
+            limit = params.integer("limit") or default
+        except VenueError:
+            limit = default  # the handler will refuse it
         return next((cost for highest, cost in steps if limit <= highest), steps[-1][1])
 
     return weight
