@@ -74,6 +74,8 @@ class OrderDesk:
         account.by_client_id[(*key, order.client_order_id)] = order
         if listing.market is Market.SPOT and order.type in filters.SPOT_STOPS:
             listing.stops[order.order_id] = order
+        if order.time_in_force is TimeInForce.GTD:
+            self._floor.wake(order.good_till_date)
         self._tell(order, Execution.NEW)
 
     def trigger(self, listing: Listing, order: Order) -> None:
