@@ -216,6 +216,7 @@ class AlgoDesk:
         if request.close_position:
             _check_close_position(request)
         check_position_side(account, request)
+        filters.check_price_match(request)
         filters.check_order(listing, request, self._floor.now)
         price = self._price(listing, request)
         if request.type is _TRAILING:

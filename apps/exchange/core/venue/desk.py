@@ -57,6 +57,7 @@ class OrderDesk:
     ) -> Order:
         """Check, register and match an order; a child of a conditional order names its `algo_id`."""
         listing = self._floor.listing(market, request.symbol)
+        request = self._intake.price(listing, request)
         self._intake.check(account, listing, request, child=algo_id is not None)
         order = self._intake.draft(account, listing, request, algo_id=algo_id)
         self._intake.check_immediate(listing, order)

@@ -146,7 +146,8 @@ class Venue(VenueReads):
     def test_order(self, account_id: str, market: Market, request: NewOrder, now: Millis) -> None:
         """Check a request as `place_order` would, and do nothing."""
         account = self._begin(account_id, now)
-        self._intake.check(account, self.listing(market, request.symbol), request)
+        listing = self.listing(market, request.symbol)
+        self._intake.check(account, listing, self._intake.price(listing, request))
 
     def amend_order(
         self,
