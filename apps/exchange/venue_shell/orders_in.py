@@ -82,6 +82,11 @@ def order_refs(params: Params) -> tuple[int | None, str | None]:
     return order_id, client_id
 
 
+def price_match(params: Params) -> PriceMatch:
+    match = params.choice("priceMatch", PriceMatch, -5037, "Invalid price match.")
+    return match or PriceMatch.NONE
+
+
 def usdm_order(params: Params) -> NewOrder:
     """Read ``POST /fapi/v1/order``."""
     symbol, side, kind = params.symbol(), side_of(params), _type(params)
@@ -106,7 +111,7 @@ def usdm_order(params: Params) -> NewOrder:
         position_side=_position_side(params),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
-        price_match=_price_match(params),
+        price_match=price_match(params),
     )
 
 
@@ -146,7 +151,7 @@ def usdm_algo(params: Params) -> NewOrder:
         callback_rate=params.decimal("callbackRate"),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
-        price_match=_price_match(params),
+        price_match=price_match(params),
     )
 
 
@@ -259,13 +264,8 @@ def _position_side(params: Params) -> PositionSide:
     return side or PositionSide.BOTH
 
 
-def _price_match(params: Params) -> PriceMatch:
-    match = params.choice("priceMatch", PriceMatch, -5037, "Invalid price match.")
-    return match or PriceMatch.NONE
-
-
 def _require_price(params: Params) -> None:
-    if _price_match(params) is PriceMatch.NONE:
+    if price_match(params) is PriceMatch.NONE:
         params.required("price")
 
 

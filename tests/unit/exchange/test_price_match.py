@@ -108,3 +108,28 @@ def test_conditional_order_takes_the_price_of_its_trigger(built) -> None:
             conditional(VenueOrderType.STOP_MARKET, SELL, "9000", price_match=PriceMatch.OPPONENT),
             T0 + 4,
         )
+
+
+def test_amended_order_takes_its_price_from_the_book_anew(built) -> None:
+    order = built.place_order(ME, UM, matched(BUY, PriceMatch.QUEUE_5), T0 + 1)
+
+    def amend(**more) -> NewOrder:
+        more.setdefault("price", None)
+        return built.amend_order(
+            ME, UM, BTC, T0 + 2, side=BUY, quantity=d("0.1"), order_id=order.order_id, **more
+        )
+
+    amend(price_match=PriceMatch.QUEUE)
+    assert (order.price, order.price_match) == (d(9990), PriceMatch.QUEUE)
+    amend(price=d(9900))
+    assert (order.price, order.price_match) == (d(9900), PriceMatch.NONE)
+    for wrong, code in (
+        ({}, -1102),
+        ({"price": d(9900)}, -5027),
+        ({"price": d(9900), "price_match": PriceMatch.QUEUE}, -1106),
+        ({"price": d(10600)}, -4016),
+        ({"price": d(600)}, -5029),
+    ):
+        with pytest.raises(VenueError, match=str(code)):
+            amend(**wrong)
+    built.check_invariants()

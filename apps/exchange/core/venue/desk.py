@@ -10,6 +10,8 @@ The desk also executes resting orders when the market trades at or through them 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from apps.exchange.core.venue import filters
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account
@@ -24,6 +26,7 @@ from apps.exchange.core.venue.types import (
     Fill,
     NewOrder,
     Order,
+    PriceMatch,
     StpMode,
     TimeInForce,
     VenueOrderStatus,
@@ -125,7 +128,15 @@ class OrderDesk:
 
     # --- changing -----------------------------------------------------------------------------------
 
-    def amend(self, account: Account, order: Order, *, price: Decimal, qty: Decimal) -> None:
+    def amend(
+        self,
+        account: Account,
+        order: Order,
+        *,
+        price: Decimal | None,
+        qty: Decimal,
+        price_match: PriceMatch = PriceMatch.NONE,
+    ) -> None:
         """Change a resting limit order: futures queue anew, spot only shrinks and keeps its place."""
         listing = self._floor.listing(order.market, order.symbol)
         if order.market is Market.SPOT:
@@ -133,28 +144,32 @@ class OrderDesk:
             return
         if order.type is not VenueOrderType.LIMIT:
             raise refuse.modify_not_limit()
+        wanted = self._intake.price(
+            listing,
+            NewOrder(
+                symbol=order.symbol,
+                side=order.side,
+                type=order.type,
+                quantity=qty,
+                price=price,
+                price_match=price_match,
+                time_in_force=order.time_in_force,
+                reduce_only=order.reduce_only,
+                position_side=order.position_side,
+            ),
+        )
+        price = filters.check_amendment(listing, wanted)
         if (price, qty) == (order.price, order.quantity):
             raise refuse.modify_without_change()
-        filters.check_usdm_price(listing, price)
-        filters.check_usdm_qty(listing, qty, market_order=False)
-        request = NewOrder(
-            symbol=order.symbol,
-            side=order.side,
-            type=order.type,
-            quantity=max(qty - order.executed, ZERO),
-            price=price,
-            time_in_force=order.time_in_force,
-            reduce_only=order.reduce_only,
-            position_side=order.position_side,
-        )
-        self._clearing[order.market].admit(account, listing, request, instead_of=order)
+        rest = msgspec.structs.replace(wanted, quantity=max(qty - order.executed, ZERO))
+        self._clearing[order.market].admit(account, listing, rest, instead_of=order)
         best = self._floor.book(listing).best(order.side.opposite)
         takes = best is not None and reaches(order.side.opposite, best.price, price)
         if qty <= order.executed or (takes and order.time_in_force is TimeInForce.GTX):
             self.cancel(order)
             return
         listing.book.remove(order)
-        order.price, order.quantity = price, qty
+        order.price, order.quantity, order.price_match = price, qty, price_match
         order.modify_count += 1
         self._tell(order, Execution.AMENDMENT)
         self.work(listing, order)

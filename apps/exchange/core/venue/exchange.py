@@ -42,6 +42,7 @@ from apps.exchange.core.venue.types import (
     Order,
     OrderList,
     PositionSide,
+    PriceMatch,
 )
 from chimera.clock import Millis
 from chimera.instruments import Market, Side
@@ -157,8 +158,9 @@ class Venue(VenueReads):
         now: Millis,
         *,
         side: Side,
-        price: Decimal,
+        price: Decimal | None,
         quantity: Decimal,
+        price_match: PriceMatch = PriceMatch.NONE,
         order_id: int | None = None,
         client_order_id: str | None = None,
     ) -> Order:
@@ -170,7 +172,7 @@ class Venue(VenueReads):
         )
         if order is None or order.side is not side:
             raise refuse.query_unknown()
-        self._desk.amend(account, order, price=price, qty=quantity)
+        self._desk.amend(account, order, price=price, qty=quantity, price_match=price_match)
         self._settle(market, symbol)
         return order
 

@@ -89,6 +89,20 @@ def check_usdm_price(listing: Listing, price: Decimal) -> None:
         raise refuse.price_off_tick()
 
 
+def check_amendment(listing: Listing, request: NewOrder) -> Decimal:
+    """Raise unless a futures limit order may become this; return its price."""
+    price, qty = request.price, request.quantity
+    if price is None or qty is None:
+        raise refuse.missing("price" if price is None else "quantity")
+    check_usdm_price(listing, price)
+    _check_usdm_percent(listing, request.side, price)
+    check_usdm_qty(listing, qty, market_order=False)
+    minimum = listing.instrument.filters.min_notional
+    if not request.reduce_only and price * qty < minimum:
+        raise refuse.amended_notional_too_small(minimum)
+    return price
+
+
 def check_usdm_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
     """Raise unless a futures quantity obeys LOT_SIZE, or MARKET_LOT_SIZE of a market order."""
     filters = listing.instrument.filters

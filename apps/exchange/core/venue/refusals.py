@@ -251,6 +251,10 @@ def modify_not_limit() -> VenueError:
     return VenueError(-5025, "Only limit order is supported.")
 
 
+def amended_notional_too_small(minimum: Decimal) -> VenueError:
+    return VenueError(-5029, f"Order's notional must be no smaller than {minimum}.")
+
+
 def modify_without_change() -> VenueError:
     return VenueError(-5027, "No need to modify the order.")
 
