@@ -6,6 +6,7 @@ Called by the venue's command and by whoever simulates on recorded data.
 from collections.abc import Iterator, Sequence
 
 from apps.exchange.adapters import recordings
+from apps.exchange.adapters.depth_log import read_depth
 from apps.exchange.adapters.recordings import Kind, Recording
 from apps.exchange.core.venue.feeds import depth, klines, trades
 from apps.exchange.core.venue.feeds.merge import TimedAction, merge
@@ -55,7 +56,7 @@ def _feed(
         case Kind.TRADES:
             feed = trades.actions(market, symbol, recordings.read_trades(path))
         case Kind.DEPTH:
-            feed = depth.actions(market, symbol, recordings.read_depth(path))
+            feed = depth.actions(market, symbol, read_depth(path))
     return _within(feed, start, end)
 
 

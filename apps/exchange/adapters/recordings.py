@@ -1,7 +1,8 @@
-"""Recorded market data on disk: names, columns and lines become the rows and messages feeds take.
+"""Recorded market data on disk: names and columns become the rows that feeds take.
 
 Files are checked whole before anything is handed out: a wrong column, an unsorted or impossible row, or a
-truncated file raises `InvalidInput` naming the file, the place and the rule it breaks.
+truncated file raises `InvalidInput` naming the file, the place and the rule it breaks. Recorded websocket
+feeds are lines, not columns: `depth_log.py`.
 """
 
 import gzip
@@ -16,26 +17,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from apps.exchange.core.venue.feeds.depth import (
-    DepthDiff,
-    DepthSnapshot,
-    Recorded,
-    RecordedQuote,
-    RecordedTrade,
-)
+from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.klines import KlineRows
 from apps.exchange.core.venue.instruments import VenueInstrument, parse_symbol
 from chimera.clock import INTERVALS, Millis
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
-_NANOS_PER_MILLI = 1_000_000
 _KLINE_NAME = re.compile(r"(um|spot)-([A-Z0-9]+)-(\d+[mhd])-.*\.parquet")
 _FUNDING_NAME = re.compile(r"(um)-([A-Z0-9]+)-funding-.*\.parquet")
 _MARK_NAME = re.compile(r"(um)-([A-Z0-9]+)-mark-(\d+[mhd])-.*\.parquet")
@@ -97,7 +90,7 @@ def recording_of(path: Path) -> Recording:
         if found := pattern.fullmatch(path.name):
             market, symbol, *interval = found.groups()
             if interval and interval[0] not in INTERVALS:
-                raise _bad(path, "interval", f"one of {', '.join(INTERVALS)}")
+                raise broken(path, "interval", f"one of {', '.join(INTERVALS)}")
             return Recording(
                 path=path,
                 kind=kind,
@@ -105,7 +98,7 @@ def recording_of(path: Path) -> Recording:
                 symbol=symbol,
                 interval=interval[0] if interval else "",
             )
-    raise _bad(path, "name", "<um|spot>-<SYMBOL>-<interval|funding|mark-8h|trades>-<period>")
+    raise broken(path, "name", "<um|spot>-<SYMBOL>-<interval|funding|mark-8h|trades>-<period>")
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Recording]:
@@ -121,7 +114,7 @@ def find_recordings(paths: Sequence[Path]) -> list[Recording]:
         elif path.is_file():
             found.append(recording_of(path))
         else:
-            raise _bad(path, "path", "the file must exist")
+            raise broken(path, "path", "the file must exist")
     return sorted(found, key=lambda recording: recording.path)
 
 
@@ -194,32 +187,6 @@ def read_trades(path: Path) -> Iterator[tuple[Millis, RecordedTrade]]:
     )
 
 
-def read_depth(path: Path) -> Iterator[tuple[Millis, Recorded]]:
-    """Read a recorded websocket feed line by line; times are the recorder's.
-
-    Raises
-    ------
-    InvalidInput
-        At the line that is cut off, out of order, or no known message.
-    """
-    before, number = 0, 0
-    try:
-        with gzip.open(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                nanos, _, text = line.partition(b" ")
-                received = int(nanos)
-                if received < before:
-                    raise _bad(path, f"line {number}", "receive times must not fall")
-                before = received
-                message = _message(_decoder.decode(text))
-                if message is not None:
-                    yield received // _NANOS_PER_MILLI, message
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise _bad(path, f"after line {number}", f"the file must be whole gzip: {e}") from e
-    except (ValueError, msgspec.DecodeError) as e:
-        raise _bad(path, f"line {number}", f"'<receive time in ns> <JSON>' is expected: {e}") from e
-
-
 def read_exchange_info(
     path: Path, market: Market, symbols: Sequence[str] | None = None
 ) -> dict[str, VenueInstrument]:
@@ -234,13 +201,18 @@ def read_exchange_info(
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         listed: Sequence[Mapping[str, Any]] = json.loads(raw)["symbols"]
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as e:
-        raise _bad(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
+        raise broken(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
     by_name = {info["symbol"]: info for info in listed}
     if symbols is None:
         symbols = [name for name, info in by_name.items() if info.get("status") == "TRADING"]
     if missing := [name for name in symbols if name not in by_name]:
-        raise _bad(path, "symbols", f"it does not list {', '.join(missing)}")
+        raise broken(path, "symbols", f"it does not list {', '.join(missing)}")
     return {name: parse_symbol(market, _without_blanks(by_name[name])) for name in symbols}
+
+
+def broken(path: Path, place: str, rule: str) -> InvalidInput:
+    """Return what to raise about a file."""
+    return InvalidInput(f"{path.name}: {place}: {rule}", file=path.name, field=place, rule=rule)
 
 
 # --- parquet ----------------------------------------------------------------------------------------
@@ -255,23 +227,23 @@ def _read(path: Path, wanted: Mapping[str, str]) -> dict[str, Column]:
         schema = pq.read_schema(path)
         table = pq.read_table(path, columns=[name for name in wanted if name in schema.names])
     except (OSError, pa.ArrowException) as e:
-        raise _bad(path, "file", f"a whole parquet file is expected: {e}") from e
+        raise broken(path, "file", f"a whole parquet file is expected: {e}") from e
     columns: dict[str, Column] = {}
     for name, kind in wanted.items():
         if name not in table.column_names:
-            raise _bad(path, f"column {name}", f"missing; there are {', '.join(schema.names)}")
+            raise broken(path, f"column {name}", f"missing; there are {', '.join(schema.names)}")
         column = table.column(name)
         if column.null_count:
             row = next(i for i, value in enumerate(column.is_null().to_pylist()) if value)
-            raise _bad(path, f"column {name}, row {row}", "no value may be missing")
+            raise broken(path, f"column {name}, row {row}", "no value may be missing")
         values = column.to_numpy()
         if values.dtype.kind not in (kind if kind != "f" else "if"):
-            raise _bad(path, f"column {name}", f"must be {_KINDS[kind]}, is {column.type}")
+            raise broken(path, f"column {name}", f"must be {_KINDS[kind]}, is {column.type}")
         columns[name] = values.astype(np.float64) if kind == "f" else values
         if kind == "f":
             _require_rows(path, name, np.isfinite(columns[name]), "a finite number")
     if not len(next(iter(columns.values()))):
-        raise _bad(path, "file", "it has no rows")
+        raise broken(path, "file", "it has no rows")
     return columns
 
 
@@ -288,62 +260,10 @@ def _require_rising(path: Path, name: str, column: Column) -> None:
 
 def _require_rows(path: Path, name: str, holds: npt.NDArray[np.bool_], rule: str) -> None:
     if not holds.all():
-        raise _bad(path, f"column {name}, row {int(np.argmin(holds))}", f"must be {rule}")
-
-
-# --- websocket lines --------------------------------------------------------------------------------
-
-
-class _Payload(msgspec.Struct):
-    """Any message of a feed file; which fields are there says which message it is."""
-
-    e: str = ""
-    U: int = 0
-    u: int = 0
-    pu: int | None = None
-    t: int = 0
-    p: Decimal = Decimal(0)
-    q: Decimal = Decimal(0)
-    m: bool = False
-    b: tuple[tuple[Decimal, Decimal], ...] | Decimal = ()
-    a: tuple[tuple[Decimal, Decimal], ...] | Decimal = ()
-    B: Decimal = Decimal(0)
-    A: Decimal = Decimal(0)
-    X: str = "MARKET"
-
-
-class _Line(msgspec.Struct):
-    data: _Payload | None = None
-    stream: str = ""
-    lastUpdateId: int = 0
-    bids: tuple[tuple[Decimal, Decimal], ...] = ()
-    asks: tuple[tuple[Decimal, Decimal], ...] = ()
-
-
-_decoder = msgspec.json.Decoder(_Line)
-
-
-def _message(line: _Line) -> Recorded | None:
-    if line.lastUpdateId:
-        return DepthSnapshot(line.lastUpdateId, line.bids, line.asks)
-    data = line.data
-    if data is None:
-        raise ValueError("neither a stream's message nor a snapshot")
-    if data.e == "depthUpdate" and isinstance(data.b, tuple) and isinstance(data.a, tuple):
-        return DepthDiff(data.U, data.u, data.pu, data.b, data.a)
-    if data.e == "trade":
-        # Trades of the insurance fund and the like never met the book.
-        return RecordedTrade(data.t, data.p, data.q, data.m) if data.X == "MARKET" else None
-    if isinstance(data.b, Decimal) and isinstance(data.a, Decimal):
-        return RecordedQuote(data.u, data.b, data.B, data.a, data.A)
-    raise ValueError(f"unknown message {data.e!r} of {line.stream!r}")
+        raise broken(path, f"column {name}, row {int(np.argmin(holds))}", f"must be {rule}")
 
 
 def _without_blanks(info: Mapping[str, Any]) -> dict[str, Any]:
     """Drop the empty fields that some clients write into filters."""
     filters = [{k: v for k, v in one.items() if v != ""} for one in info["filters"]]
     return {**info, "filters": filters}
-
-
-def _bad(path: Path, place: str, rule: str) -> InvalidInput:
-    return InvalidInput(f"{path.name}: {place}: {rule}", file=path.name, field=place, rule=rule)

@@ -5,8 +5,6 @@ symbol's feed, and of klines the finest interval; klines before the start become
 warm up from. Without a start, the era of the latest recordings is played.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from apps.exchange.adapters.depth_log import check_depth
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import (
     Kind,
@@ -33,7 +32,6 @@ HISTORY_MS = 3 * DAY
 WARM_UP_FRAC = 3  # without --start, at most a third of the recording is history
 FEEDS = (Kind.DEPTH, Kind.TRADES, Kind.KLINES)  # best first
 BESIDE = {"funding": Kind.FUNDING, "mark": Kind.MARK}
-NANOS_PER_MILLI = 1_000_000
 
 Key = tuple[Market, str]
 
@@ -163,21 +161,22 @@ def plan_replay(
 
 
 def period_of(recording: Recording) -> Period:
-    """Return when a recording begins and ends, without reading all of it.
+    """Return when a recording begins and ends; a depth feed, which plays line by line, is checked whole.
 
     Raises
     ------
     InvalidInput
-        If the file cannot be read or holds nothing.
+        If the file cannot be read, holds nothing, or is a depth feed that breaks a rule.
     """
     try:
         if recording.kind is Kind.DEPTH:
-            return _depth_period(recording.path)
+            first, last = check_depth(recording.path, recording.market, recording.symbol)
+            return Period(first, last + 1)
         name = "open_time" if recording.kind is Kind.KLINES else "ts_ms"
         times = read_times(recording.path, name)
         width = INTERVALS[recording.interval] if recording.kind is Kind.KLINES else 1
         return Period(int(times.min()), int(times.max()) + width)
-    except (OSError, EOFError, ValueError, zlib.error) as e:
+    except (OSError, ValueError) as e:
         raise InvalidInput(f"{recording.path.name}: cannot be read: {e}") from e
 
 
@@ -186,18 +185,6 @@ def read_frugally() -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     pa.set_memory_pool(pa.system_memory_pool())
-
-
-def _depth_period(path: Path) -> Period:
-    first = last = b""
-    with gzip.open(path, "rb") as lines:
-        for line in lines:
-            first = first or line
-            last = line
-    if not last:
-        raise ValueError("it has no lines")
-    times = [int(line.split(b" ", 1)[0]) // NANOS_PER_MILLI for line in (first, last)]
-    return Period(times[0], times[1] + 1)
 
 
 def _beside(paths: Sequence[Path]) -> list[Path]:

@@ -135,7 +135,7 @@ def decode_faults(body: bytes) -> list[AnyFault]:
         if listed:
             return msgspec.json.decode(body, type=list[AnyFault])
         return [msgspec.json.decode(body, type=AnyFault)]
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, RecursionError) as e:
         raise InvalidInput(f"fault: {e}") from None
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from apps.exchange.core.venue.floor import Listing
-from apps.exchange.core.venue.outbound import Traded
+from apps.exchange.core.venue.outbound import Kline, Traded
 from apps.exchange.core.venue.types import VenueError
 from apps.exchange.venue_shell import refusals, wire_spot, wire_um, wire_um_events
 from apps.exchange.venue_shell.endpoint import Call
@@ -29,20 +30,25 @@ def time(call: Call) -> Json:
 
 
 def klines(call: Call) -> list[list[Any]]:
-    symbol, params = listed(call).symbol, call.params
-    interval = params.required("interval")
-    if interval not in INTERVALS:
-        raise refusals.bad_interval()
-    highest = USDM_KLINES_MAX if call.market is Market.USDM else ROWS_MAX
-    bars = call.venue.klines(
-        call.market,
-        symbol,
-        interval,
-        start=params.integer("startTime"),
-        end=params.integer("endTime"),
-        limit=params.limit(500, highest),
-    )
-    return [kline_row(bar) for bar in bars]
+    read = partial(call.venue.klines, call.market, listed(call).symbol)
+    return [kline_row(bar) for bar in _bars(call, read)]
+
+
+def mark_klines(call: Call) -> list[list[Any]]:
+    read = partial(call.venue.price_klines, listed(call).symbol, of="mark")
+    return [kline_row(bar) for bar in _bars(call, read)]
+
+
+def index_klines(call: Call) -> list[list[Any]]:
+    symbol = call.venue.listing(call.market, call.params.symbol("pair")).symbol
+    read = partial(call.venue.price_klines, symbol, of="index")
+    return [kline_row(bar) for bar in _bars(call, read)]
+
+
+def open_interest(call: Call) -> Json:
+    symbol = listed(call).symbol
+    held = call.venue.open_interest(symbol)
+    return {"openInterest": num(held), "symbol": symbol, "time": call.now}
 
 
 def usdm_depth(call: Call) -> Json:
@@ -186,11 +192,28 @@ def depth_weight(steps: tuple[tuple[int, int], ...], default: int) -> Callable[[
     """Return the weight of the first step (highest limit, weight) that holds the request's limit."""
 
     def weight(params: Params) -> int:
-        text = params.raw().get("limit", "")
-        limit = int(text) if text.isdigit() else default
+        try:
+            limit = params.integer("limit") or default
+        except VenueError:
+            limit = default  # the handler will refuse it
         return next((cost for highest, cost in steps if limit <= highest), steps[-1][1])
 
     return weight
+
+
+def _bars(call: Call, read: Callable[..., list[Kline]]) -> list[Kline]:
+    """Read the candles that the request asks for."""
+    params = call.params
+    interval = params.required("interval")
+    if interval not in INTERVALS:
+        raise refusals.bad_interval()
+    highest = USDM_KLINES_MAX if call.market is Market.USDM else ROWS_MAX
+    return read(
+        interval,
+        start=params.integer("startTime"),
+        end=params.integer("endTime"),
+        limit=params.limit(500, highest),
+    )
 
 
 def _each(call: Call, row: Callable[[Listing], Json]) -> Json | list[Json]:

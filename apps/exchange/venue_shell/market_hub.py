@@ -66,6 +66,9 @@ class MarketHub:
     def streams_of(self, socket: Socket) -> list[str]:
         return sorted(name for _, name in self._by_socket.get(socket, ()))
 
+    def count_of(self, socket: Socket) -> int:
+        return len(self._by_socket.get(socket, ()))
+
     def sockets(self) -> list[Socket]:
         return list(self._by_socket)
 

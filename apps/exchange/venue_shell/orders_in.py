@@ -6,6 +6,7 @@ from enum import StrEnum
 from apps.exchange.core.venue.types import (
     NewOrder,
     PositionSide,
+    PriceMatch,
     StpMode,
     TimeInForce,
     VenueError,
@@ -81,6 +82,11 @@ def order_refs(params: Params) -> tuple[int | None, str | None]:
     return order_id, client_id
 
 
+def price_match(params: Params) -> PriceMatch:
+    match = params.choice("priceMatch", PriceMatch, -5037, "Invalid price match.")
+    return match or PriceMatch.NONE
+
+
 def usdm_order(params: Params) -> NewOrder:
     """Read ``POST /fapi/v1/order``."""
     symbol, side, kind = params.symbol(), side_of(params), _type(params)
@@ -89,8 +95,8 @@ def usdm_order(params: Params) -> NewOrder:
     if kind not in USDM_PLAIN:
         raise VenueError(-1116, "Invalid orderType.")
     if kind is T.LIMIT:
-        for name in ("timeInForce", "price"):
-            params.required(name)
+        params.required("timeInForce")
+        _require_price(params)
     elif "price" in params:
         raise refusals.superfluous("price")
     return NewOrder(
@@ -105,6 +111,7 @@ def usdm_order(params: Params) -> NewOrder:
         position_side=_position_side(params),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
+        price_match=price_match(params),
     )
 
 
@@ -123,7 +130,7 @@ def usdm_algo(params: Params) -> NewOrder:
     if not closes:
         params.required("quantity")
     if kind in USDM_ALGO_WITH_PRICE:
-        params.required("price")
+        _require_price(params)
     params.required("callbackRate" if kind is T.TRAILING_STOP_MARKET else "triggerPrice")
     return NewOrder(
         symbol=symbol,
@@ -144,6 +151,7 @@ def usdm_algo(params: Params) -> NewOrder:
         callback_rate=params.decimal("callbackRate"),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
+        price_match=price_match(params),
     )
 
 
@@ -254,6 +262,11 @@ def _time_in_force(params: Params) -> TimeInForce | None:
 def _position_side(params: Params) -> PositionSide:
     side = params.choice("positionSide", PositionSide, -4060, "Invalid position side.")
     return side or PositionSide.BOTH
+
+
+def _require_price(params: Params) -> None:
+    if price_match(params) is PriceMatch.NONE:
+        params.required("price")
 
 
 def _stp_mode(params: Params) -> StpMode | None:

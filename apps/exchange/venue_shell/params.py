@@ -1,6 +1,7 @@
 """The parameters of one request, read with the checks and complaints Binance makes. Used by handlers."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -13,12 +14,15 @@ from apps.exchange.venue_shell import refusals
 DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER = r"^[0-9]{1,20}$"
 CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+INTEGER_MAX = 2**63 - 1
+PARAMS_MAX = 100
 SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
 
-_decimal = re.compile(DECIMAL).match
-_integer = re.compile(INTEGER).match
-_client_id = re.compile(CLIENT_ID).match
-_symbol = re.compile(SYMBOL).match
+# Whole texts: a bare `$` would let a line break pass.
+_decimal = re.compile(DECIMAL).fullmatch
+_integer = re.compile(INTEGER).fullmatch
+_client_id = re.compile(CLIENT_ID).fullmatch
+_symbol = re.compile(SYMBOL).fullmatch
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -34,9 +38,9 @@ class Params:
     @classmethod
     def parse(cls, query: str, body: str = "") -> "Params":
         """Read a query string and a form body; where both name a parameter the query wins."""
-        values = dict(parse_qsl(body, keep_blank_values=True)) if body else {}
+        values = _parse(body) if body else {}
         if query:
-            values.update(parse_qsl(query, keep_blank_values=True))
+            values |= _parse(query)
         return cls(values)
 
     @classmethod
@@ -80,9 +84,9 @@ class Params:
         value = self.text(name)
         if value is None:
             return None
-        if not _integer(value):
+        if not _integer(value) or (number := int(value)) > INTEGER_MAX:
             raise refusals.illegal(name, INTEGER)
-        return int(value)
+        return number
 
     def required_integer(self, name: str) -> int:
         self.required(name)
@@ -105,10 +109,10 @@ class Params:
             raise refusals.illegal(name, "true|false")
         return value == "true"
 
-    def symbol(self) -> str:
-        value = self.required("symbol")
+    def symbol(self, name: str = "symbol") -> str:
+        value = self.required(name)
         if not _symbol(value):
-            raise refusals.illegal("symbol", SYMBOL)
+            raise refusals.illegal(name, SYMBOL)
         return value
 
     def client_id(self, name: str, length_error: VenueError | None = None) -> str | None:
@@ -134,6 +138,18 @@ class Params:
         value = self.choice(name, kind, code, message)
         assert value is not None
         return value
+
+
+def _parse(text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=PARAMS_MAX)
+    except ValueError:
+        raise refusals.too_many_params() from None
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise refusals.duplicate(name)
+    return values
 
 
 def _text(value: Any) -> str:

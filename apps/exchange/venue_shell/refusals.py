@@ -45,6 +45,14 @@ def superfluous(name: str) -> VenueError:
     return VenueError(-1106, f"Parameter '{name}' sent when not required.")
 
 
+def duplicate(name: str) -> VenueError:
+    return VenueError(-1101, f"Duplicate values for parameter '{name}' detected.")
+
+
+def too_many_params() -> VenueError:
+    return VenueError(-1101, "Too many parameters sent for this endpoint.")
+
+
 def malformed_key() -> VenueError:
     return VenueError(-2014, "API-key format invalid.")
 

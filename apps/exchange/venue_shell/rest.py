@@ -25,7 +25,7 @@ from chimera.instruments import Market
 log = logging.getLogger(__name__)
 
 BODY_MAX = 64 * 1024
-NOT_FOUND = Refusal(404, -1100, "Not found.")
+TOO_LARGE = Refusal(413, -1101, "Too many parameters sent for this endpoint.")
 UNKNOWN_ERROR = Refusal(500, -1000, "An unknown error occurred while processing the request.")
 Headers = dict[str, str]
 
@@ -41,9 +41,16 @@ class RestDoor:
         endpoint = self._endpoints.get((scope["method"], scope["path"]))
         self._host.counts.requests += 1
         if endpoint is None:
-            await _answer(send, NOT_FOUND.status, {}, NOT_FOUND.body())
+            await _refuse(send, _no_such_path(scope))
             return
-        body = (await _read(receive)).decode("utf-8", "replace")
+        try:
+            raw = await _read(receive)
+        except Refusal as e:
+            await _refuse(send, e)
+            return
+        if raw is None:
+            return
+        body = raw.decode("utf-8", "replace")
         fault = self._host.faults.for_request(endpoint.name)
         if fault is not None and await self._fails_before(fault, scope, send):
             return
@@ -52,10 +59,10 @@ class RestDoor:
             return
         await _answer(send, status, headers, payload)
 
-    def _serve(self, endpoint: Endpoint, scope: Scope, body: str) -> tuple[int, Headers, Any]:
+    def _serve(self, endpoint: Endpoint, scope: Scope, body: str) -> tuple[int, Headers, str]:
         headers: Headers = {}
         try:
-            payload = self._call(endpoint, scope, body, headers)
+            payload = dumps(self._call(endpoint, scope, body, headers))
         except VenueError as e:
             refusal = Refusal.of(e)
         except Refusal as e:
@@ -68,7 +75,7 @@ class RestDoor:
             return 200, headers, payload
         self._host.counts.refusals += 1
         self._host.publish()
-        return refusal.status, headers | refusal.headers, refusal.body()
+        return refusal.status, headers | refusal.headers, dumps(refusal.body())
 
     def _call(self, endpoint: Endpoint, scope: Scope, body: str, headers: Headers) -> Any:
         host, ip = self._host, _ip(scope)
@@ -100,7 +107,7 @@ class RestDoor:
     async def _fails_before(self, fault: RequestFault, scope: Scope, send: Send) -> bool:
         match fault:
             case Answer():
-                await _answer(send, fault.status, {}, {"code": fault.code, "msg": fault.msg})
+                await _refuse(send, Refusal(fault.status, fault.code, fault.msg))
                 return True
             case Reset(applied=False):
                 _reset(scope)
@@ -112,7 +119,7 @@ class RestDoor:
     async def _fails_after(self, fault: RequestFault, scope: Scope, send: Send) -> bool:
         match fault:
             case ApplyThenFail():
-                await _answer(send, fault.status, {}, {"code": fault.code, "msg": fault.msg})
+                await _refuse(send, Refusal(fault.status, fault.code, fault.msg))
                 return True
             case Reset(applied=True):
                 _reset(scope)
@@ -152,21 +159,37 @@ def _refuse_halted(call: Call) -> None:
         raise VenueError(-2010, "Market is closed.")
 
 
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
+def _no_such_path(scope: Scope) -> Refusal:
+    text = f"Path {scope['path']}, Method {scope['method']} is invalid"
+    return Refusal(404, -5000, text)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Return a request's body, or None if the client left before it was whole.
+
+    Raises
+    ------
+    Refusal
+        413 if it is too large; what still comes of it nobody reads.
+    """
+    body = bytearray()
     while True:
         message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= BODY_MAX:
-            chunks.append(chunk)
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > BODY_MAX:
+            raise TOO_LARGE
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return bytes(body)
 
 
-async def _answer(send: Send, status: int, headers: Headers, payload: Any) -> None:
-    body = dumps(payload).encode()
+async def _refuse(send: Send, refusal: Refusal) -> None:
+    await _answer(send, refusal.status, refusal.headers, dumps(refusal.body()))
+
+
+async def _answer(send: Send, status: int, headers: Headers, payload: str) -> None:
+    body = payload.encode()
     raw = [
         (b"content-type", b"application/json;charset=UTF-8"),
         (b"content-length", str(len(body)).encode()),

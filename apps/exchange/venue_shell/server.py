@@ -24,6 +24,7 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 10.0
+MESSAGE_MAX = 256 * 1024  # bytes a websocket client may send at once; more closes it with 1009
 
 Result = TypeVar("Result")
 
@@ -66,6 +67,7 @@ class VenueServer:
                 build_app(host),
                 http=ResettableHttp,
                 ws=PacedWebSocket,
+                ws_max_size=MESSAGE_MAX,
                 ws_per_message_deflate=False,
                 lifespan="off",
                 access_log=False,

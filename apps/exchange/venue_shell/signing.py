@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from urllib.parse import quote
 
 from apps.exchange.venue_shell import refusals
@@ -14,6 +15,7 @@ from chimera.clock import Millis
 AHEAD_MAX_MS = 1_000
 RECV_WINDOW_DEFAULT_MS = 5_000
 RECV_WINDOW_MAX_MS = 60_000
+RECV_WINDOW = r"[0-9]{1,20}(\.[0-9]{1,3})?"
 MICROSECONDS_FROM = 10**14  # a millisecond timestamp has 13 digits until the year 2286
 
 
@@ -83,10 +85,9 @@ def _receive_window(values: Mapping[str, str]) -> Decimal:
     text = values.get("recvWindow")
     if not text:
         return Decimal(RECV_WINDOW_DEFAULT_MS)
-    try:
-        window = Decimal(text)
-    except InvalidOperation:
-        raise refusals.illegal("recvWindow", r"^\d+(\.\d{1,3})?$") from None
+    if not re.fullmatch(RECV_WINDOW, text):
+        raise refusals.illegal("recvWindow", RECV_WINDOW)
+    window = Decimal(text)
     if not 0 < window <= RECV_WINDOW_MAX_MS:
         raise refusals.window_too_wide()
     return window
@@ -99,6 +100,8 @@ def _unsigned(text: str) -> str:
 
 
 def _check_digest(secret: str, payloads: tuple[str, ...], signature: str) -> None:
+    if not signature.isascii():
+        raise refusals.bad_signature()
     for payload in payloads:
         digest = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if hmac.compare_digest(digest, signature.lower()):

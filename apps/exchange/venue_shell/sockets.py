@@ -64,7 +64,7 @@ class Socket:
                 if message["type"] == "websocket.disconnect":
                     return
                 text = message.get("text")
-                yield text if text is not None else message.get("bytes", b"").decode()
+                yield text if text is not None else message["bytes"].decode("utf-8", "replace")
         except WebSocketDisconnect:
             return
         finally:

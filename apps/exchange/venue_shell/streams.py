@@ -34,10 +34,11 @@ PERIOD_MS = {
 TICKER_MS = {Topic.MINI_TICKER: 1_000, Topic.TICKER: 1_000, Topic.MARK_PRICE: 3_000}
 SPEEDS_MS = {"100ms": 100, "250ms": 250, "500ms": 500, "1s": SECOND_MS}
 
-_SYMBOL_STREAM = re.compile(r"^([a-z0-9]+)@([a-zA-Z]+?)(?:_(\w+)|(5|10|20))?(?:@(\w+))?$")
-_ALL_STREAM = re.compile(
-    r"^!(markPrice|miniTicker|ticker|forceOrder|bookTicker)(?:@arr)?(?:@(1s))?$"
-)
+_SYMBOL_STREAM = re.compile(r"([a-z0-9]+)@([a-zA-Z]+?)(?:_(\w+)|(5|10|20))?(?:@(\w+))?")
+_ALL_STREAM = re.compile(r"!(markPrice|miniTicker|ticker|forceOrder|bookTicker)(?:@arr)?(?:@(1s))?")
+
+
+_WORDS = frozenset(Topic) - {Topic.DEPTH_LEVELS}  # which clients call depth5, depth10 and depth20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,11 @@ def parse_stream(market: Market, name: str) -> Stream | None:
 
 
 def _one_symbol(market: Market, name: str) -> Stream | None:
-    match = _SYMBOL_STREAM.match(name)
+    match = _SYMBOL_STREAM.fullmatch(name)
     if match is None:
         return None
     symbol, word, interval, levels, speed = match.groups()
-    if word not in set(Topic) or (speed is not None and speed not in SPEEDS_MS):
+    if word not in _WORDS or (speed is not None and speed not in SPEEDS_MS):
         return None
     topic = Topic(word)
     if levels:
@@ -91,7 +92,7 @@ def _one_symbol(market: Market, name: str) -> Stream | None:
 
 
 def _all_symbols(market: Market, name: str) -> Stream | None:
-    match = _ALL_STREAM.match(name)
+    match = _ALL_STREAM.fullmatch(name)
     if match is None:
         return None
     topic = Topic(match.group(1))

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from apps.exchange.core.venue.types import (
     NewOrder,
     Order,
@@ -17,11 +15,11 @@ from apps.exchange.venue_shell import orders_in, refusals, wire_um
 from apps.exchange.venue_shell.endpoint import Call
 from apps.exchange.venue_shell.market_handlers import listed, optional_symbol
 from apps.exchange.venue_shell.params import Params
-from apps.exchange.venue_shell.wire import Json
+from apps.exchange.venue_shell.wire import Json, loads
 from chimera.instruments import Market
 
 UM = Market.USDM
-BATCH_MAX = 5
+PLACE_MAX, CANCEL_MAX = 5, 10  # orders in a batch
 ROWS_MAX = 1_000
 ALL_CANCELED: Json = {
     "code": 200,
@@ -44,7 +42,7 @@ def test_order(call: Call) -> Json:
 def place_batch(call: Call) -> list[Json]:
     return [
         _or_error(partial(_place, call, Params.of_json(entry)))
-        for entry in _batch(call.params, "batchOrders", dict)
+        for entry in _batch(call.params, "batchOrders", dict[str, Any], PLACE_MAX)
     ]
 
 
@@ -57,7 +55,8 @@ def amend_order(call: Call) -> Json:
         listed(call).symbol,
         call.now,
         side=orders_in.side_of(params),
-        price=params.required_decimal("price"),
+        price=params.decimal("price"),
+        price_match=orders_in.price_match(params),
         quantity=params.required_decimal("quantity"),
         order_id=order_id,
         client_order_id=client_id,
@@ -90,9 +89,9 @@ def cancel_batch(call: Call) -> list[Json]:
         )
 
     if "orderidlist" in params:
-        ids = _batch(params, "orderidlist", int)
+        ids = _batch(params, "orderidlist", int, CANCEL_MAX)
         return [_or_error(partial(cancel, order_id=order_id)) for order_id in ids]
-    names = _batch(params, "origclientorderidlist", str)
+    names = _batch(params, "origclientorderidlist", str, CANCEL_MAX)
     return [_or_error(partial(cancel, client_order_id=name)) for name in names]
 
 
@@ -256,14 +255,14 @@ def _algo_refs(params: Params) -> tuple[int | None, str | None]:
     return algo_id, client_id
 
 
-def _batch(params: Params, name: str, kind: type) -> list[Any]:
+def _batch(params: Params, name: str, kind: Any, most: int) -> list[Any]:
     try:
-        entries = msgspec.json.decode(params.required(name), type=list[kind])  # type: ignore[valid-type]
-    except (msgspec.ValidationError, msgspec.DecodeError):
+        entries: list[Any] = loads(params.required(name), list[kind])
+    except ValueError:
         raise refusals.illegal(name, "a JSON array") from None
-    if not 1 <= len(entries) <= BATCH_MAX * 2:
+    if not 1 <= len(entries) <= most:
         raise VenueError(-4082, "Invalid number of batch orders.")
-    return list(entries)
+    return entries
 
 
 def _or_error(act: Callable[[], Json]) -> Json:
@@ -276,6 +275,6 @@ def _or_error(act: Callable[[], Json]) -> Json:
 def batch_size(params: Params) -> int:
     """Return how many orders a batch counts for."""
     try:
-        return len(_batch(params, "batchOrders", dict))
+        return len(_batch(params, "batchOrders", dict[str, Any], PLACE_MAX))
     except VenueError:
         return 1

@@ -22,6 +22,25 @@ def dumps(payload: Any) -> str:
     return _encode(payload).decode()
 
 
+def loads(text: str | bytes, kind: Any = Any) -> Any:
+    """Read JSON that a client sent.
+
+    Raises
+    ------
+    ValueError
+        If it is none, nested without end, or not of this type.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as e:
+        raise ValueError(str(e)) from e
+
+
+def is_request_id(value: Any) -> bool:
+    """Tell whether a websocket client may number its requests with this."""
+    return isinstance(value, str) or (type(value) is int and abs(value) < 1 << 63)
+
+
 def num(value: Decimal) -> str:
     """Write a number plainly, with the decimals it carries: never in exponent form."""
     return f"{value:f}"

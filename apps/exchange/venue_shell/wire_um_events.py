@@ -232,7 +232,7 @@ def order_trade_update(event: OrderUpdated) -> Json:
         "si": 0,
         "ss": 0,
         "V": order.stp_mode,
-        "pm": "NONE",
+        "pm": order.price_match,
         "gtd": order.good_till_date,
         "er": str(order.expiry_reason.futures_code),
     }
@@ -291,7 +291,7 @@ def algo_update(event: AlgoUpdated) -> Json:
             "p": num(request.price or ZERO),
             "V": request.stp_mode or "NONE",
             "wt": request.working_type,
-            "pm": "NONE",
+            "pm": request.price_match,
             "cp": request.close_position,
             "pP": request.price_protect,
             "R": request.reduce_only,

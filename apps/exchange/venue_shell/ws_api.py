@@ -1,8 +1,8 @@
 """The websocket request API: the REST endpoints as messages, and spot's user stream subscriptions."""
 
+import logging
 from typing import Any
 
-import msgspec
 from starlette.websockets import WebSocket
 
 from apps.exchange.core.venue.types import VenueError
@@ -11,13 +11,15 @@ from apps.exchange.venue_shell.faults import Answer, ApplyThenFail
 from apps.exchange.venue_shell.host import Host
 from apps.exchange.venue_shell.params import Params
 from apps.exchange.venue_shell.refusals import Refusal
-from apps.exchange.venue_shell.rest import invoke
+from apps.exchange.venue_shell.rest import UNKNOWN_ERROR, invoke
 from apps.exchange.venue_shell.routes import ENDPOINTS, WS_METHODS
 from apps.exchange.venue_shell.signing import check_message
 from apps.exchange.venue_shell.sockets import Socket
-from apps.exchange.venue_shell.wire import Json, dumps
+from apps.exchange.venue_shell.wire import Json, dumps, is_request_id, loads
 from apps.exchange.venue_shell.ws_paths import WsTarget
 from chimera.instruments import Market
+
+log = logging.getLogger(__name__)
 
 _BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 METHODS = {
@@ -56,12 +58,19 @@ class ApiSession:
         request_id: Any = None
         headers: dict[str, str] = {}
         try:
-            request_id, method, params = _parse(text)
-            result = self._carry_out(method, params, headers)
+            request = _parse(text)
+            request_id = request.get("id")
+            if request_id is not None and not is_request_id(request_id):
+                request_id = None
+                raise BAD_REQUEST
+            result = self._carry_out(request["method"], _params_of(request), headers)
         except VenueError as e:
             return self._refused(request_id, Refusal.of(e))
         except Refusal as e:
             return self._refused(request_id, e)
+        except Exception:
+            log.exception("a request of the websocket API failed")
+            return self._refused(request_id, UNKNOWN_ERROR)
         return {
             "id": request_id,
             "status": 200,
@@ -136,14 +145,18 @@ class ApiSession:
         ]
 
 
-def _parse(text: str) -> tuple[Any, str, Params]:
+def _parse(text: str) -> Json:
     try:
-        request = msgspec.json.decode(text)
-    except msgspec.DecodeError as e:
+        request = loads(text)
+    except ValueError as e:
         raise Refusal(400, -1000, f"Invalid JSON: {e}") from None
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
         raise BAD_REQUEST
+    return request
+
+
+def _params_of(request: Json) -> Params:
     params = request.get("params") or {}
     if not isinstance(params, dict):
         raise BAD_REQUEST
-    return request.get("id"), request["method"], Params.of_json(params)
+    return Params.of_json(params)

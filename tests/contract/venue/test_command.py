@@ -1,5 +1,6 @@
 """``manage.py venue``: what it prints, how it stops, and how it refuses bad input."""
 
+import gzip
 import json
 import shutil
 import signal
@@ -95,6 +96,21 @@ def test_build_truncated_file_names_the_file(data_dir: Path, tmp_path: Path) -> 
 
     with pytest.raises(InvalidInput, match="um-BTCUSDT-1m"):
         build_server(VenueOptions(data=(tmp_path / KLINES,)))
+
+
+def test_command_depth_file_with_a_bad_line_ends_before_it_serves(tmp_path: Path) -> None:
+    path = tmp_path / "um-BTCUSDT-x.log.gz"
+    lines = (
+        b'1000000 {"lastUpdateId": 5, "bids": [["99", "1"]], "asks": []}\n'
+        b'2000000 {"stream": "btcusdt@trade", "data": {"t": 1, "p": "-5", "q": "1", "m": true}}\n'
+    )
+    path.write_bytes(gzip.compress(lines))
+
+    process = launch("--port", "0", "--data", str(path))
+    output, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, output) == (2, "")
+    assert "um-BTCUSDT-x.log.gz: line 2, field p: Expected" in errors.splitlines()[-1]
 
 
 def test_build_from_klines_finds_funding_and_mark_beside_them(

@@ -1,12 +1,14 @@
 """Public REST data through unmodified ccxt: both markets."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import ccxt
 import pytest
 
 from apps.exchange.adapters.pointing import point
+from apps.exchange.core.venue.actions import SetMark
 from chimera.instruments import Market
 from tests.contract.venue.conftest import HISTORY_BARS, PERP, SPOT, PaperMarket, client_options
 
@@ -106,6 +108,31 @@ def test_mark_price_and_funding_futures_are_served(usdm: Any) -> None:
     assert rate["fundingTimestamp"] > rate["timestamp"]
     assert usdm.fetch_mark_price(PERP)["markPrice"] == 60_000
     assert usdm.fetch_funding_rate_history(PERP) == []
+
+
+def test_open_interest_futures_is_what_the_accounts_hold(usdm: Any) -> None:
+    assert usdm.fetch_open_interest(PERP)["openInterestAmount"] == 0
+
+    usdm.create_order(PERP, "market", "buy", 0.02)
+    usdm.create_order(PERP, "market", "sell", 0.005)
+
+    assert usdm.fetch_open_interest(PERP)["openInterestAmount"] == 0.015
+    with pytest.raises(ccxt.BadSymbol):
+        usdm.fapipublic_get_openinterest({"symbol": "NOPEUSDT"})
+
+
+@pytest.mark.parametrize("price", ["mark", "index"])
+def test_price_klines_futures_are_candles_of_that_price(
+    usdm: Any, market: PaperMarket, price: str
+) -> None:
+    mark, index = Decimal("60010.5"), Decimal("60002.5")
+    market.act(SetMark(Market.USDM, "BTCUSDT", mark, index))
+
+    *_, newest = usdm.fetch_ohlcv(PERP, "1h", params={"price": price})
+
+    assert newest[1] == newest[3] == 60_000
+    assert newest[2] == newest[4] == float(mark if price == "mark" else index)
+    assert newest[5] == 0
 
 
 def test_leverage_tiers_futures_follow_the_published_brackets(usdm: Any) -> None:

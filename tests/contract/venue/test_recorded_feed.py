@@ -11,8 +11,8 @@ from typing import Any
 import ccxt.pro
 import pytest
 
+from apps.exchange.adapters.depth_log import read_depth
 from apps.exchange.adapters.pointing import point
-from apps.exchange.adapters.recordings import read_depth
 from apps.exchange.core.venue.feeds import depth
 from chimera.clock import SECOND
 from chimera.instruments import Market

@@ -72,6 +72,21 @@ def test_post_only_away_rests_and_crossing_is_refused(usdm: Any) -> None:
         usdm.create_order(PERP, "limit", "sell", 0.01, 59_000, {"postOnly": True})
 
 
+def test_price_match_takes_the_price_from_the_book(usdm: Any) -> None:
+    book = usdm.fetch_order_book(PERP, 20)
+
+    queued = usdm.create_order(PERP, "limit", "buy", 0.01, None, {"priceMatch": "QUEUE_5"})
+    crossing = usdm.create_order(
+        PERP, "limit", "sell", 0.01, None, {"priceMatch": "OPPONENT", "timeInForce": "IOC"}
+    )
+
+    assert queued["price"] == book["bids"][4][0]
+    assert queued["info"]["priceMatch"] == "QUEUE_5"
+    assert (crossing["status"], crossing["average"]) == ("closed", book["bids"][0][0])
+    with pytest.raises(ccxt.ExchangeError, match='"code":-5037'):
+        usdm.create_order(PERP, "limit", "buy", 0.01, None, {"priceMatch": "BEST"})
+
+
 def test_market_order_fills_at_the_book_and_opens_a_position(usdm: Any) -> None:
     ask = usdm.fetch_order_book(PERP, 5)["asks"][0][0]
 

@@ -3,9 +3,11 @@
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.exchange.core.venue import retention
 from apps.exchange.core.venue.outbound import OrderUpdated
 from apps.exchange.core.venue.types import (
     Execution,
@@ -113,6 +115,24 @@ def test_random_futures_trading_keeps_every_invariant_after_every_step(steps) ->
             (f.qty * f.side.sign for f in built.my_trades(account, UM, BTC, limit=10_000)), ZERO
         )
         assert held == built.positions(account, BTC)[0].qty
+
+
+@common
+@given(st.lists(STEP, min_size=5, max_size=60), st.sampled_from([0, 2, 5 * HOUR]))
+def test_forgetting_early_changes_nothing_but_what_is_remembered(steps, kept) -> None:
+    stories = []
+    for unfilled, everything in ((retention.UNFILLED_KEPT, retention.KEPT), (kept, 2 * kept)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(retention, "UNFILLED_KEPT", unfilled)
+            patch.setattr(retention, "KEPT", everything)
+            built = venue(usdt="500")
+            set_book(built, {"9990": "0.5", "9980": "1"}, {"10010": "0.5", "10020": "1"})
+            now = T0
+            for index, step in enumerate(steps):
+                now = play(built, step, index, now)
+                built.check_invariants()
+            stories.append([repr(event) for event in built.drain()])
+    assert stories[0] == stories[1]
 
 
 @common

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.exchange.core.venue import retention
 from apps.exchange.core.venue.types import VenueError
 from apps.exchange.venue_shell import driver, journal
 from apps.exchange.venue_shell.build import ACCOUNT_ID, VenueOptions, build_server
@@ -156,10 +157,12 @@ class Trader:
 
 @pytest.fixture(autouse=True, scope="module")
 def steady() -> Iterator[None]:
-    """Have a beat do everything that is due, however slow the machine is."""
+    """Have a beat do everything that is due, however slow the machine is, and accounts forget soon."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "ADVANCE_S", 0.0)
         patch.setattr(driver, "SLICE_S", float("inf"))
+        patch.setattr(retention, "UNFILLED_KEPT", 1_000)
+        patch.setattr(retention, "KEPT", 4_000)
         yield
 
 

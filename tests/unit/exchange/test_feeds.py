@@ -16,7 +16,7 @@ from apps.exchange.core.venue.feeds.merge import merge
 from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved
 from chimera.clock import HOUR, MINUTE, SECOND
 from chimera.instruments import Side
-from tests.support.venue import BTC, BUY, ME, T0, UM, d, market_order, venue
+from tests.support.venue import BTC, BUY, ME, OTHER, SELL, T0, UM, d, market_order, set_book, venue
 
 ROWS = klines.KlineRows(
     open_time=[T0, T0 + MINUTE],
@@ -198,3 +198,29 @@ def test_taker_meets_the_flows_book(seed) -> None:
     order = built.place_order(ME, UM, market_order(BUY, "0.050"), T0 + 6 * SECOND)
     assert order.executed == d("0.050")
     built.check_invariants()
+
+
+def test_mark_klines_follow_the_mark_and_roll_while_nothing_moves() -> None:
+    built = venue(publish_market=True)
+    built.apply(SetMark(UM, BTC, d(100), d(99)), T0)
+    built.apply(SetMark(UM, BTC, d(103), d(98)), T0 + 1_000)
+    built.advance(T0 + 2 * MINUTE)
+
+    marks = built.price_klines(BTC, "1m", of="mark")
+    indexes = built.price_klines(BTC, "1m", of="index")
+
+    assert [(k.open, k.high, k.low, k.close, k.trades) for k in marks] == [
+        (d(100), d(103), d(100), d(103), 2),
+        (d(103), d(103), d(103), d(103), 0),
+    ]
+    assert (indexes[0].open, indexes[0].close, indexes[0].volume) == (d(99), d(98), 0)
+
+
+def test_open_interest_is_the_larger_side_of_the_accounts() -> None:
+    built = venue()
+    set_book(built, {"100.0": "9"}, {"100.1": "9"})
+    built.place_order(ME, UM, market_order(BUY, "3"), T0)
+    built.place_order(OTHER, UM, market_order(SELL, "5"), T0)
+    assert built.open_interest(BTC) == d(5)
+    built.place_order(OTHER, UM, market_order(BUY, "4"), T0)
+    assert built.open_interest(BTC) == d(3)

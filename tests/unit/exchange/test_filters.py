@@ -52,6 +52,17 @@ FUTURES = [
         -5040,
         "goodTillDate",
     ),
+    (
+        limit(
+            BUY,
+            "0.010",
+            "59000",
+            time_in_force=TimeInForce.GTD,
+            good_till_date=253_402_300_799_000,
+        ),
+        -5040,
+        "goodTillDate",
+    ),
     (limit(BUY, "0.010", "59000", client_order_id="x" * 37), -4015, "36"),
     (limit(BUY, "0.010", "59000", client_order_id="no blanks"), -1100, "newClientOrderId"),
     (conditional(TYPE.STOP_MARKET, SELL, "59000"), -4120, "Algo Order API"),

@@ -18,6 +18,7 @@ from apps.exchange.core.venue.types import (
     VenueOrderStatus,
     VenueOrderType,
 )
+from chimera.clock import HOUR
 from tests.support.venue import (
     BTC,
     BUY,
@@ -100,10 +101,10 @@ def test_post_only_that_would_take_is_refused() -> None:
 
 def test_gtd_order_expires_at_its_date() -> None:
     built = futures()
-    due = T0 + 700_000
-    request = limit(BUY, "1.000", "9000", time_in_force=TimeInForce.GTD, good_till_date=due)
+    now = T0 + HOUR  # no funding is near, which would look at the orders too
+    due = now + 700_000
     request = limit(BUY, "1.000", "9600", time_in_force=TimeInForce.GTD, good_till_date=due)
-    order = built.place_order(ME, UM, request, T0 + 1)
+    order = built.place_order(ME, UM, request, now)
     built.advance(due - 1)
     assert order.status is STATUS.NEW
     built.advance(due)

@@ -1,7 +1,5 @@
 """Files on disk: good ones are read whole, bad ones refused with file, place and rule."""
 
-import gzip
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +9,6 @@ import pytest
 from apps.exchange.adapters.recordings import (
     Kind,
     find_recordings,
-    read_depth,
     read_exchange_info,
     read_funding,
     read_klines,
@@ -120,38 +117,6 @@ def test_trades_out_of_order_are_refused(tmp_path) -> None:
     }
     with pytest.raises(InvalidInput, match="ts_ms, row 1"):
         read_trades(written(tmp_path, columns, "um-BTCUSDT-trades-x.parquet"))
-
-
-def lines(*messages: object, times: list[int] | None = None) -> bytes:
-    stamps = times or list(range(1, len(messages) + 1))
-    return b"".join(
-        f"{stamp} {json.dumps(message)}\n".encode()
-        for stamp, message in zip(stamps, messages, strict=True)
-    )
-
-
-DIFF = {
-    "stream": "btcusdt@depth@0ms",
-    "data": {"e": "depthUpdate", "U": 1, "u": 2, "pu": 0, "b": [["1.0", "2"]], "a": []},
-}
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        (gzip.compress(lines(DIFF, DIFF))[:-12], "whole gzip"),
-        (b"not gzip at all", "whole gzip"),
-        (gzip.compress(lines(DIFF, DIFF, times=[2, 1])), "line 2: receive times must not fall"),
-        (gzip.compress(lines(DIFF) + b'17 {"stream":'), "line 2"),
-        (gzip.compress(lines({"stream": "x", "data": {"e": "strange"}})), "line 1"),
-        (gzip.compress(b"no-time {}\n"), "line 1"),
-    ],
-)
-def test_broken_depth_files_are_refused_at_their_line(tmp_path, content, text) -> None:
-    path = tmp_path / "um-BTCUSDT-x.log.gz"
-    path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=text):
-        list(read_depth(path))
 
 
 def test_missing_path_and_directories_are_told_apart(tmp_path) -> None:

@@ -33,7 +33,7 @@ def klines(folder: Path, name: str, first: int, bars: int, width: int = MINUTE) 
 def depth(folder: Path, name: str, first: int, last: int) -> Path:
     lines = [
         f'{first * 1_000_000} {{"lastUpdateId": 5, "bids": [["99", "1"]], "asks": [["101", "1"]]}}',
-        f'{last * 1_000_000} {{"stream": "x", "data": {{"e": "depthUpdate", "U": 5, "u": 6, '
+        f'{last * 1_000_000} {{"stream": "btcusdt@depth", "data": {{"e": "depthUpdate", "U": 5, "u": 6, '
         '"pu": 4, "b": [], "a": []}}',
     ]
     path = folder / name
@@ -121,7 +121,7 @@ def test_plan_refuses_a_depth_file_with_a_broken_middle(tmp_path: Path) -> None:
     whole[20:40] = bytes(20)
     path.write_bytes(bytes(whole))
 
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="must be whole gzip"):
         plan_replay([path])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.exchange.adapters.recordings import read_depth
+from apps.exchange.adapters.depth_log import read_depth
 from apps.exchange.core.venue.actions import ChangeDepth, PrintTrade
 from apps.exchange.core.venue.feeds.depth import RecordedQuote, actions
 from chimera.errors import InvalidInput

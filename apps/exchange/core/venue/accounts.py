@@ -1,10 +1,10 @@
 """Accounts: wallets, positions, settings, orders, and the ledger that explains every change of money.
 
 Only the two clearings change balances, and only through `Account.post`, which writes the ledger row in
-the same breath: the sum of the rows is the balance, always.
+the same breath: the sum of the rows, with those forgotten since (`retention.py`), is the balance, always.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -25,6 +25,8 @@ from chimera.instruments import Market
 from chimera.money import ZERO
 
 SETTLEMENT_ASSET = "USDT"
+
+Ended = Order | AlgoOrder | OrderList
 
 
 class IncomeKind(StrEnum):
@@ -110,7 +112,11 @@ class SymbolSettings:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """One trader. Open orders are indexed by market and symbol; histories are append-only."""
+    """One trader. Open orders are indexed by market and symbol.
+
+    Histories grow at the end, and lose at the front what is too old; `ended` names what of orders,
+    algos and lists may go, with the time it ended, and what went of fills and income stays as sums.
+    """
 
     account_id: str
     hedge: bool = False
@@ -125,12 +131,20 @@ class Account:
         default_factory=lambda: defaultdict(dict)
     )
     by_client_id: dict[tuple[Market, str, str], Order] = field(default_factory=dict)
-    fills: dict[tuple[Market, str], list[Fill]] = field(default_factory=lambda: defaultdict(list))
+    fills: dict[tuple[Market, str], deque[Fill]] = field(default_factory=lambda: defaultdict(deque))
     algos: dict[int, AlgoOrder] = field(default_factory=dict)
     open_algos: dict[int, AlgoOrder] = field(default_factory=dict)
     lists: dict[int, OrderList] = field(default_factory=dict)
     countdowns: dict[str, Millis] = field(default_factory=dict)
-    income: list[IncomeRow] = field(default_factory=list)
+    income: deque[IncomeRow] = field(default_factory=deque)
+    ended: deque[tuple[Millis, Ended]] = field(default_factory=deque)
+    ended_unfilled: deque[tuple[Millis, Ended]] = field(default_factory=deque)  # of futures only
+    income_forgotten: dict[tuple[Market, str], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
+    qty_forgotten: dict[tuple[str, PositionSide], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
 
     @property
     def wallet_balance(self) -> Decimal:
@@ -151,6 +165,16 @@ class Account:
 
     def is_isolated(self, symbol: str) -> bool:
         return self.settings[symbol].margin_type is MarginType.ISOLATED
+
+    def end(self, ended: Ended, now: Millis) -> None:
+        """Say that an order, algo or list is over: from now on it grows old."""
+        if isinstance(ended, OrderList):
+            filled = True
+        elif isinstance(ended, AlgoOrder):
+            filled = ended.child is not None and ended.child.executed > 0
+        else:
+            filled = ended.executed > 0 or ended.market is Market.SPOT
+        (self.ended if filled else self.ended_unfilled).append((now, ended))
 
     def post(self, row: IncomeRow) -> None:
         """Change a wallet by a ledger row: the only way money moves in or out."""

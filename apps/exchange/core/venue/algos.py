@@ -82,8 +82,11 @@ class AlgoDesk:
         """Take a waiting order out and say why."""
         algo.status = status
         algo.reject_reason = reason
-        self._floor.account(algo.account_id).open_algos.pop(algo.algo_id, None)
+        account = self._floor.account(algo.account_id)
+        account.open_algos.pop(algo.algo_id, None)
         self._waiting[algo.symbol].pop(algo.algo_id, None)
+        if status is not AlgoStatus.TRIGGERING:
+            account.end(algo, self._floor.now)
         self._tell(algo)
 
     # --- triggers -----------------------------------------------------------------------------------
@@ -162,6 +165,7 @@ class AlgoDesk:
             )
         except VenueError as e:
             algo.status, algo.reject_reason = AlgoStatus.REJECTED, e.message
+            account.end(algo, floor.now)
             self._tell(algo)
             return
         algo.status = AlgoStatus.TRIGGERED
@@ -200,6 +204,7 @@ class AlgoDesk:
 
     def _finish(self, algo: AlgoOrder) -> None:
         algo.status = AlgoStatus.FINISHED
+        self._floor.account(algo.account_id).end(algo, self._floor.now)
         self._tell(algo)
 
     # --- checks -------------------------------------------------------------------------------------
@@ -211,6 +216,7 @@ class AlgoDesk:
         if request.close_position:
             _check_close_position(request)
         check_position_side(account, request)
+        filters.check_price_match(request)
         filters.check_order(listing, request, self._floor.now)
         price = self._price(listing, request)
         if request.type is _TRAILING:

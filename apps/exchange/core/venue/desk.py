@@ -10,6 +10,8 @@ The desk also executes resting orders when the market trades at or through them 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from apps.exchange.core.venue import filters
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account
@@ -24,6 +26,7 @@ from apps.exchange.core.venue.types import (
     Fill,
     NewOrder,
     Order,
+    PriceMatch,
     StpMode,
     TimeInForce,
     VenueOrderStatus,
@@ -57,6 +60,7 @@ class OrderDesk:
     ) -> Order:
         """Check, register and match an order; a child of a conditional order names its `algo_id`."""
         listing = self._floor.listing(market, request.symbol)
+        request = self._intake.price(listing, request)
         self._intake.check(account, listing, request, child=algo_id is not None)
         order = self._intake.draft(account, listing, request, algo_id=algo_id)
         self._intake.check_immediate(listing, order)
@@ -74,6 +78,8 @@ class OrderDesk:
         account.by_client_id[(*key, order.client_order_id)] = order
         if listing.market is Market.SPOT and order.type in filters.SPOT_STOPS:
             listing.stops[order.order_id] = order
+        if order.time_in_force is TimeInForce.GTD:
+            self._floor.wake(order.good_till_date)
         self._tell(order, Execution.NEW)
 
     def trigger(self, listing: Listing, order: Order) -> None:
@@ -122,7 +128,15 @@ class OrderDesk:
 
     # --- changing -----------------------------------------------------------------------------------
 
-    def amend(self, account: Account, order: Order, *, price: Decimal, qty: Decimal) -> None:
+    def amend(
+        self,
+        account: Account,
+        order: Order,
+        *,
+        price: Decimal | None,
+        qty: Decimal,
+        price_match: PriceMatch = PriceMatch.NONE,
+    ) -> None:
         """Change a resting limit order: futures queue anew, spot only shrinks and keeps its place."""
         listing = self._floor.listing(order.market, order.symbol)
         if order.market is Market.SPOT:
@@ -130,28 +144,32 @@ class OrderDesk:
             return
         if order.type is not VenueOrderType.LIMIT:
             raise refuse.modify_not_limit()
+        wanted = self._intake.price(
+            listing,
+            NewOrder(
+                symbol=order.symbol,
+                side=order.side,
+                type=order.type,
+                quantity=qty,
+                price=price,
+                price_match=price_match,
+                time_in_force=order.time_in_force,
+                reduce_only=order.reduce_only,
+                position_side=order.position_side,
+            ),
+        )
+        price = filters.check_amendment(listing, wanted)
         if (price, qty) == (order.price, order.quantity):
             raise refuse.modify_without_change()
-        filters.check_usdm_price(listing, price)
-        filters.check_usdm_qty(listing, qty, market_order=False)
-        request = NewOrder(
-            symbol=order.symbol,
-            side=order.side,
-            type=order.type,
-            quantity=max(qty - order.executed, ZERO),
-            price=price,
-            time_in_force=order.time_in_force,
-            reduce_only=order.reduce_only,
-            position_side=order.position_side,
-        )
-        self._clearing[order.market].admit(account, listing, request, instead_of=order)
+        rest = msgspec.structs.replace(wanted, quantity=max(qty - order.executed, ZERO))
+        self._clearing[order.market].admit(account, listing, rest, instead_of=order)
         best = self._floor.book(listing).best(order.side.opposite)
         takes = best is not None and reaches(order.side.opposite, best.price, price)
         if qty <= order.executed or (takes and order.time_in_force is TimeInForce.GTX):
             self.cancel(order)
             return
         listing.book.remove(order)
-        order.price, order.quantity = price, qty
+        order.price, order.quantity, order.price_match = price, qty, price_match
         order.modify_count += 1
         self._tell(order, Execution.AMENDMENT)
         self.work(listing, order)
@@ -346,7 +364,8 @@ class OrderDesk:
         listing = self._floor.listing(order.market, order.symbol)
         listing.book.remove(order)
         listing.stops.pop(order.order_id, None)
-        account.open[order.market, order.symbol].pop(order.order_id, None)
+        if account.open[order.market, order.symbol].pop(order.order_id, None) is not None:
+            account.end(order, self._floor.now)
         order.is_working = False
         self._clearing[order.market].release(account, listing, order)
 

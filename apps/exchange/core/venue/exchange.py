@@ -32,6 +32,7 @@ from apps.exchange.core.venue.outbound import (
 )
 from apps.exchange.core.venue.pricing import Pricing
 from apps.exchange.core.venue.reads import VenueReads
+from apps.exchange.core.venue.retention import forget
 from apps.exchange.core.venue.tape import Candle
 from apps.exchange.core.venue.types import (
     AlgoOrder,
@@ -41,6 +42,7 @@ from apps.exchange.core.venue.types import (
     Order,
     OrderList,
     PositionSide,
+    PriceMatch,
 )
 from chimera.clock import Millis
 from chimera.instruments import Market, Side
@@ -120,8 +122,10 @@ class Venue(VenueReads):
         self._pricing.apply(action, now)
 
     def advance(self, now: Millis) -> None:
-        """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on."""
+        """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on, accounts forget."""
         self._pricing.advance(now)
+        for account in self.floor.accounts.values():
+            forget(account, self.floor.now)
         for listing in self.floor.listings.values():
             if listing.tape is not None:
                 self.floor.emit_candles(listing)
@@ -143,7 +147,8 @@ class Venue(VenueReads):
     def test_order(self, account_id: str, market: Market, request: NewOrder, now: Millis) -> None:
         """Check a request as `place_order` would, and do nothing."""
         account = self._begin(account_id, now)
-        self._intake.check(account, self.listing(market, request.symbol), request)
+        listing = self.listing(market, request.symbol)
+        self._intake.check(account, listing, self._intake.price(listing, request))
 
     def amend_order(
         self,
@@ -153,8 +158,9 @@ class Venue(VenueReads):
         now: Millis,
         *,
         side: Side,
-        price: Decimal,
+        price: Decimal | None,
         quantity: Decimal,
+        price_match: PriceMatch = PriceMatch.NONE,
         order_id: int | None = None,
         client_order_id: str | None = None,
     ) -> Order:
@@ -166,7 +172,7 @@ class Venue(VenueReads):
         )
         if order is None or order.side is not side:
             raise refuse.query_unknown()
-        self._desk.amend(account, order, price=price, qty=quantity)
+        self._desk.amend(account, order, price=price, qty=quantity, price_match=price_match)
         self._settle(market, symbol)
         return order
 
@@ -353,7 +359,9 @@ class Venue(VenueReads):
             self._pricing.advance(now)
         self._at(now)
         self.floor.epoch += 1
-        return self.floor.account(account_id)
+        account = self.floor.account(account_id)
+        forget(account, self.floor.now)
+        return account
 
     def _settle(self, market: Market, symbol: str) -> None:
         """Let triggers see what a request traded, and publish the book."""

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.floor import Listing
-from apps.exchange.core.venue.types import NewOrder, TimeInForce, VenueOrderType
+from apps.exchange.core.venue.types import NewOrder, PriceMatch, TimeInForce, VenueOrderType
 from chimera.clock import Millis
 from chimera.instruments import Market, Side
 from chimera.money import is_multiple
 
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _GTD_MIN_AHEAD: Millis = 600_000
+_GTD_END: Millis = 253_402_300_799_000  # the last second of the year 9999
 
 SPOT_STOPS = frozenset(
     {
@@ -40,6 +41,7 @@ PRICED = frozenset(
         VenueOrderType.TAKE_PROFIT_LIMIT,
     }
 )
+_PRICE_MATCHED = frozenset({VenueOrderType.LIMIT, VenueOrderType.STOP, VenueOrderType.TAKE_PROFIT})
 _SPOT_PRICED = PRICED - {VenueOrderType.STOP, VenueOrderType.TAKE_PROFIT}
 _SPOT_TIF = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 
@@ -50,6 +52,16 @@ def check_client_id(client_id: str, *, spot: bool, name: str = "newClientOrderId
         raise refuse.client_id_too_long()
     if not _CLIENT_ID.fullmatch(client_id):
         raise refuse.bad_client_id(name)
+
+
+def check_price_match(request: NewOrder) -> None:
+    """Raise unless the book may say this order's price."""
+    if request.price_match is PriceMatch.NONE:
+        return
+    if request.type not in _PRICE_MATCHED:
+        raise refuse.price_match_type()
+    if request.price is not None:
+        raise refuse.not_required("price")
 
 
 def check_order(listing: Listing, request: NewOrder, now: Millis) -> None:
@@ -75,6 +87,20 @@ def check_usdm_price(listing: Listing, price: Decimal) -> None:
         raise refuse.price_above_max()
     if filters.tick_size and not is_multiple(price - filters.min_px, filters.tick_size):
         raise refuse.price_off_tick()
+
+
+def check_amendment(listing: Listing, request: NewOrder) -> Decimal:
+    """Raise unless a futures limit order may become this; return its price."""
+    price, qty = request.price, request.quantity
+    if price is None or qty is None:
+        raise refuse.missing("price" if price is None else "quantity")
+    check_usdm_price(listing, price)
+    _check_usdm_percent(listing, request.side, price)
+    check_usdm_qty(listing, qty, market_order=False)
+    minimum = listing.instrument.filters.min_notional
+    if not request.reduce_only and price * qty < minimum:
+        raise refuse.amended_notional_too_small(minimum)
+    return price
 
 
 def check_usdm_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
@@ -120,7 +146,7 @@ def _check_usdm(listing: Listing, request: NewOrder, now: Millis) -> None:
     if request.type in SPOT_STOPS - CONDITIONAL or request.type is VenueOrderType.LIMIT_MAKER:
         raise refuse.bad_order_type()
     priced = request.type in PRICED
-    if priced and request.price is None:
+    if priced and request.price is None and request.price_match is PriceMatch.NONE:
         raise refuse.missing("price")
     if request.price is not None and not priced:
         raise refuse.not_required("price")
@@ -146,7 +172,7 @@ def _check_usdm_time_in_force(request: NewOrder, now: Millis) -> None:
         due = request.good_till_date
         if due is None:
             raise refuse.missing("goodtilldate")
-        if due <= now + _GTD_MIN_AHEAD:
+        if not now + _GTD_MIN_AHEAD < due < _GTD_END:
             raise refuse.bad_good_till_date()
     elif request.good_till_date:
         raise refuse.not_required("goodtilldate")

@@ -49,6 +49,8 @@ class Listing:
     instrument: VenueInstrument
     book: OrderBook = field(default_factory=OrderBook)
     tape: Tape | None = None
+    marks: Tape | None = None  # candles of the mark, and of the index, on futures
+    indexes: Tape | None = None
     last_px: float | None = None
     mark_px: float | None = None
     index: Decimal | None = None
@@ -112,6 +114,8 @@ class Floor:
             (market, symbol): Listing(
                 instrument,
                 tape=Tape(instrument) if publish_market else None,
+                marks=Tape(instrument) if publish_market and market is Market.USDM else None,
+                indexes=Tape(instrument) if publish_market and market is Market.USDM else None,
                 funding_rate=interest_rate if market is Market.USDM else ZERO,
             )
             for market, listed in instruments.items()
@@ -284,7 +288,9 @@ class Floor:
         tape = listing.tape
         if tape is None:
             return
-        tape.roll(self.now)
+        for each in (tape, listing.marks, listing.indexes):
+            if each is not None:
+                each.roll(self.now)
         for interval, kline, closed in tape.moves(self.now):
             self.emit(
                 KlineMoved(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+import msgspec
+
 from apps.exchange.core.venue import filters
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account
@@ -12,6 +14,7 @@ from apps.exchange.core.venue.floor import Floor, Listing
 from apps.exchange.core.venue.types import (
     NewOrder,
     Order,
+    PriceMatch,
     StpMode,
     TimeInForce,
     VenueOrderType,
@@ -43,6 +46,24 @@ class Intake:
             self._check_counts(account, listing, request)
             self._check_trigger(listing, request)
         self._clearing[listing.market].admit(account, listing, request)
+
+    def price(self, listing: Listing, request: NewOrder) -> NewOrder:
+        """Return the request with the price that its price match finds in the book now.
+
+        Raises
+        ------
+        VenueError
+            -5041 when the book has no such level.
+        """
+        match = request.price_match
+        if match is PriceMatch.NONE:
+            return request
+        filters.check_price_match(request)
+        side = request.side if match.queues else request.side.opposite
+        levels = self._floor.book(listing).depth(side, match.level)
+        if len(levels) < match.level:
+            raise refuse.no_depth_to_match()
+        return msgspec.structs.replace(request, price=levels[-1][0])
 
     def check_immediate(self, listing: Listing, order: Order) -> None:
         """Refuse a post-only that takes, a fill-or-kill that cannot fill, a market order without market."""
@@ -102,6 +123,7 @@ class Intake:
             good_till_date=request.good_till_date or 0,
             stp_mode=request.stp_mode
             or (StpMode.EXPIRE_MAKER if algo_id is None else StpMode.NONE),
+            price_match=request.price_match,
             trailing_delta=request.trailing_delta,
             algo_id=algo_id,
         )

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from apps.exchange.core.venue.accounts import SETTLEMENT_ASSET, Account
 from apps.exchange.core.venue.floor import Floor, Listing
-from apps.exchange.core.venue.types import PositionSide
 from chimera.errors import require
 from chimera.instruments import Market, Side
 from chimera.money import ZERO
@@ -49,7 +48,7 @@ def _check_book(listing: Listing) -> None:
 
 
 def _check_money(account: Account) -> None:
-    sums: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)
+    sums = defaultdict(Decimal, account.income_forgotten)
     for row in account.income:
         sums[row.market, row.asset] += row.amount
     require(
@@ -90,7 +89,7 @@ def _check_orders(account: Account) -> None:
 
 
 def _check_positions(account: Account) -> None:
-    sums: dict[tuple[str, PositionSide], Decimal] = defaultdict(Decimal)
+    sums = defaultdict(Decimal, account.qty_forgotten)
     for (market, symbol), fills in account.fills.items():
         if market is Market.USDM:
             for fill in fills:

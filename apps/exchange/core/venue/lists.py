@@ -119,6 +119,7 @@ class ListDesk:
         if order_list.is_open and not any(o.status.is_open for o in order_list.orders):
             order_list.status = ListStatus.ALL_DONE
             order_list.updated = self._floor.now
+            account.end(order_list, self._floor.now)
             self._tell(order_list)
 
     def _end_others(

@@ -218,14 +218,25 @@ class Pricing:
             listing.mark_px += (price - listing.mark_px) * mark_weight(elapsed)
         listing.moved_at = max(listing.moved_at, ts)
         listing.index = None  # a fed index holds until the market moves on
+        if listing.marks is not None:
+            self._sample(listing, ts)
 
     def _set_mark(self, listing: Listing, mark: float, index: Decimal) -> None:
         listing.mark_px = mark
         listing.index = index
         self._begin_funding(listing, self._floor.now)
         listing.moved_at = max(listing.moved_at, self._floor.now)
+        self._sample(listing, self._floor.now)
         self._tell_mark(listing)
         self.react(listing)
+
+    def _sample(self, listing: Listing, ts: Millis) -> None:
+        """Put the mark, and the index as clients are told it, into their candles."""
+        mark = listing.mark_px
+        if mark is not None and listing.marks is not None and listing.indexes is not None:
+            index = mark if listing.index is None else float(listing.index)
+            listing.marks.move(ts, mark, 0.0, bought=True)
+            listing.indexes.move(ts, index, 0.0, bought=True)
 
     def _tell_mark(self, listing: Listing) -> None:
         mark = listing.mark

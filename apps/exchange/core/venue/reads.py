@@ -5,6 +5,7 @@ The base of `exchange.Venue`, apart because there is much of it.
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
 from apps.exchange.core.venue import history, portfolio
 from apps.exchange.core.venue import refusals as refuse
@@ -130,7 +131,7 @@ class VenueReads:
         limit: int = 500,
     ) -> list[Fill]:
         self.listing(market, symbol)
-        fills = self.account(account_id).fills.get((market, symbol), [])
+        fills = self.account(account_id).fills.get((market, symbol), ())
         wanted = [
             fill
             for fill in fills
@@ -234,6 +235,37 @@ class VenueReads:
     ) -> list[Kline]:
         """Return candles oldest first: the latest `limit`, or the first `limit` from `start`."""
         return self.tape(market, symbol).klines(interval, start=start, end=end, limit=limit)
+
+    def price_klines(
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        of: Literal["mark", "index"],
+        start: Millis | None = None,
+        end: Millis | None = None,
+        limit: int = 500,
+    ) -> list[Kline]:
+        """Return candles of a mark or an index price as `klines` does, from the feed's start on.
+
+        They have no volume; `trades` counts the samples.
+        """
+        listing = self.listing(Market.USDM, symbol)
+        tape = listing.marks if of == "mark" else listing.indexes
+        if tape is None:
+            raise refuse.bad_symbol()
+        return tape.klines(interval, start=start, end=end, limit=limit)
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """Return the contracts outstanding, in base units.
+
+        Every contract has a long and a short. Strangers stand opposite the accounts and are taken to
+        hold nothing beside that, so it is the larger side of what the accounts hold.
+        """
+        self.listing(Market.USDM, symbol)
+        held = [p.qty for a in self.floor.accounts.values() for p in a.positions_of(symbol)]
+        longs = sum((qty for qty in held if qty > 0), ZERO)
+        return max(longs, longs - sum(held, ZERO))
 
     def ticker24h(self, market: Market, symbol: str, now: Millis) -> Ticker:
         return self.tape(market, symbol).ticker(now)

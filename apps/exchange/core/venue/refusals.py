@@ -233,12 +233,26 @@ def post_only_rejected() -> VenueError:
 
 def bad_good_till_date() -> VenueError:
     return VenueError(
-        -5040, "The goodTillDate must be greater than the current time plus 600 seconds."
+        -5040,
+        "The goodTillDate timestamp must be greater than the current time plus 600 seconds and "
+        "smaller than 253402300799000.",
     )
+
+
+def price_match_type() -> VenueError:
+    return VenueError(-5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT.")
+
+
+def no_depth_to_match() -> VenueError:
+    return VenueError(-5041, "No depth matches this BBO order.")
 
 
 def modify_not_limit() -> VenueError:
     return VenueError(-5025, "Only limit order is supported.")
+
+
+def amended_notional_too_small(minimum: Decimal) -> VenueError:
+    return VenueError(-5029, f"Order's notional must be no smaller than {minimum}.")
 
 
 def modify_without_change() -> VenueError:

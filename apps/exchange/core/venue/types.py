@@ -91,6 +91,29 @@ class StpMode(StrEnum):
     EXPIRE_BOTH = "EXPIRE_BOTH"
 
 
+class PriceMatch(StrEnum):
+    """A limit price taken from the book: the n-th best of the other side, or of the order's own."""
+
+    NONE = "NONE"
+    OPPONENT = "OPPONENT"
+    OPPONENT_5 = "OPPONENT_5"
+    OPPONENT_10 = "OPPONENT_10"
+    OPPONENT_20 = "OPPONENT_20"
+    QUEUE = "QUEUE"
+    QUEUE_5 = "QUEUE_5"
+    QUEUE_10 = "QUEUE_10"
+    QUEUE_20 = "QUEUE_20"
+
+    @property
+    def queues(self) -> bool:
+        return self.startswith("QUEUE")
+
+    @property
+    def level(self) -> int:
+        """Return which level it means; 1 is the best."""
+        return int(self.partition("_")[2] or 1)
+
+
 class Execution(StrEnum):
     """Why an order update is sent: the wire's `x`."""
 
@@ -165,6 +188,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     callback_rate: Decimal | None = None
     good_till_date: Millis | None = None
     stp_mode: StpMode | None = None
+    price_match: PriceMatch = PriceMatch.NONE
     trailing_delta: int | None = None
 
 
@@ -216,6 +240,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     price_protect: bool = False
     good_till_date: Millis = 0
     stp_mode: StpMode = StpMode.NONE
+    price_match: PriceMatch = PriceMatch.NONE
     trailing_delta: int | None = None
     order_list_id: int = -1
     expiry_reason: ExpiryReason = ExpiryReason.NONE

@@ -55,6 +55,43 @@ class RecordedQuote(msgspec.Struct, frozen=True):
 Recorded = DepthSnapshot | DepthDiff | RecordedTrade | RecordedQuote
 
 
+class Chain:
+    """Which differences continue a book, told by their ids alone. `book_id` is None before a snapshot."""
+
+    def __init__(self, market: Market) -> None:
+        self._futures = market is Market.USDM
+        self._started = False
+        self.book_id: int | None = None
+
+    def begin(self, last_id: int) -> None:
+        """Take a snapshot's id."""
+        self.book_id, self._started = last_id, False
+
+    def continues(self, first_id: int, final_id: int, prev_id: int | None) -> bool:
+        """Take a difference's ids after a snapshot; tell whether the book lacks it.
+
+        Raises
+        ------
+        InvalidInput
+            If there is a gap between it and the book; `field` and `rule` say where.
+        """
+        assert self.book_id is not None, "a snapshot comes first"
+        if not self._started and final_id < self.book_id + (not self._futures):
+            return False
+        if not self._started:
+            reach = self.book_id if self._futures else self.book_id + 1
+            field, chained = "U", first_id <= reach <= final_id
+        elif prev_id is not None:
+            field, chained = "pu", prev_id == self.book_id
+        else:
+            field, chained = "U", first_id == self.book_id + 1
+        if not chained:
+            rule = f"update ids must chain: {first_id}..{final_id} does not follow {self.book_id}"
+            raise InvalidInput(f"depth: {rule}", field=field, rule=rule)
+        self.book_id, self._started = final_id, True
+        return True
+
+
 def actions(
     market: Market, symbol: str, messages: Iterable[tuple[Millis, Recorded]]
 ) -> Iterator[TimedAction]:
@@ -65,52 +102,25 @@ def actions(
     InvalidInput
         If the differences have a gap, or never reach the snapshot.
     """
-    early: list[tuple[Millis, DepthDiff]] = []
-    book_id: int | None = None
-    started = False
+    early: list[DepthDiff] = []
+    chain = Chain(market)
     for ts, message in messages:
         if type(message) is DepthSnapshot:
-            book_id, started = message.last_id, False
+            chain.begin(message.last_id)
             yield ts, SetDepth(market, symbol, message.last_id, message.bids, message.asks)
             pending, early = early, []
         elif type(message) is DepthDiff:
-            if book_id is None:
-                early.append((ts, message))
+            if chain.book_id is None:
+                early.append(message)
                 continue
-            pending = [(ts, message)]
+            pending = [message]
         else:
-            if type(message) is RecordedTrade and book_id is not None:
+            if type(message) is RecordedTrade and chain.book_id is not None:
                 yield ts, _trade(market, symbol, message)
             continue
-        for _, diff in pending:
-            assert book_id is not None
-            if not started and _is_old(market, diff, book_id):
-                continue
-            _check_chain(market, symbol, diff, book_id, started=started)
-            started, book_id = True, diff.final_id
-            yield ts, ChangeDepth(market, symbol, diff.final_id, diff.bids, diff.asks)
-
-
-def _is_old(market: Market, diff: DepthDiff, book_id: int) -> bool:
-    return diff.final_id < book_id if market is Market.USDM else diff.final_id <= book_id
-
-
-def _check_chain(
-    market: Market, symbol: str, diff: DepthDiff, book_id: int, *, started: bool
-) -> None:
-    if not started:
-        reach = book_id if market is Market.USDM else book_id + 1
-        chained = diff.first_id <= reach <= diff.final_id
-    elif diff.prev_id is not None:
-        chained = diff.prev_id == book_id
-    else:
-        chained = diff.first_id == book_id + 1
-    if not chained:
-        raise InvalidInput(
-            f"depth of {symbol}: update {diff.first_id}..{diff.final_id} does not follow {book_id}",
-            field="U",
-            rule="update ids must chain",
-        )
+        for diff in pending:
+            if chain.continues(diff.first_id, diff.final_id, diff.prev_id):
+                yield ts, ChangeDepth(market, symbol, diff.final_id, diff.bids, diff.asks)
 
 
 def _trade(market: Market, symbol: str, trade: RecordedTrade) -> PrintTrade:
