@@ -21,6 +21,7 @@ class Deadlines:
     query_stop: Millis = 3 * SECOND
     close_unprotected: Millis = 5 * SECOND
     close_again: Millis = 1 * SECOND
+    unheard: Millis = 30 * SECOND  # after which a living order nobody spoke of is asked about
     exit_over: Millis = 15 * SECOND  # how long an exit under way keeps others from being sent
     price_age: Millis = 3 * SECOND
     equity_age: Millis = 2 * MINUTE + EQUITY_LATE  # while a position is open
@@ -30,7 +31,11 @@ class Deadlines:
     @classmethod
     def for_bars(cls, interval: Millis = MINUTE) -> "Deadlines":
         """Return the deadlines of a simulation that knows prices only once a bar."""
-        return cls(price_age=2 * interval, equity_age=2 * interval + EQUITY_LATE)
+        return cls(
+            price_age=2 * interval,
+            equity_age=2 * interval + EQUITY_LATE,
+            unheard=240 * interval,  # nothing is lost on the way
+        )
 
     @classmethod
     def stretched(cls, *, speed: float, interval: Millis = MINUTE) -> "Deadlines":
@@ -49,6 +54,7 @@ class Deadlines:
             query_stop=int(d.query_stop * speed),
             close_unprotected=int(d.close_unprotected * speed),
             close_again=int(d.close_again * speed),
+            unheard=int(d.unheard * speed),
             exit_over=int(d.exit_over * speed),
             price_age=price_age,
             equity_age=max(price_age, 2 * min(interval, MINUTE)) + int(EQUITY_LATE * speed),

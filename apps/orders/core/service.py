@@ -269,7 +269,9 @@ class Router:
         kind, _, key = timer.timer.partition(":")
         match kind:
             case _ if kind == START:
-                return self._reconciliation.begin(now, cause=timer.id)
+                return [self._watch(now), *self._reconciliation.begin(now, cause=timer.id)]
+            case "unheard":
+                return [self._watch(now), *self.lifecycle.look_for_unheard(now, cause=timer.id)]
             case "account":
                 return self._reconciliation.on_due(now, cause=timer.id)
             case "prepare":
@@ -289,6 +291,9 @@ class Router:
         if kind == "ttl":
             return self.lifecycle.cancel(order, now, cause=timer.id)
         return self.lifecycle.on_timer(kind, order, now, cause=timer.id)
+
+    def _watch(self, now: Millis) -> Wake:
+        return Wake(SERVICE, "unheard", now + self.deadlines.unheard)
 
     def _on_stream(self, event: StreamDisconnected, now: Millis) -> list[Effect]:
         if not event.connected:  # an entry that rests could be filled without us hearing of it
