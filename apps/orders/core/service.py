@@ -269,7 +269,7 @@ class Router:
         kind, _, key = timer.timer.partition(":")
         match kind:
             case _ if kind == START:
-                return [self._watch(now), *self._reconciliation.begin(now, cause=timer.id)]
+                return self._on_start(now, cause=timer.id)
             case "unheard":
                 return [self._watch(now), *self.lifecycle.look_for_unheard(now, cause=timer.id)]
             case "account":
@@ -291,6 +291,12 @@ class Router:
         if kind == "ttl":
             return self.lifecycle.cancel(order, now, cause=timer.id)
         return self.lifecycle.on_timer(kind, order, now, cause=timer.id)
+
+    def _on_start(self, now: Millis, *, cause: str) -> list[Effect]:
+        for book in self.books.values():
+            if book.settled_until > now:  # the market's clock was set back since
+                book.settled_until = 0
+        return [self._watch(now), *self._reconciliation.begin(now, cause=cause)]
 
     def _watch(self, now: Millis) -> Wake:
         return Wake(SERVICE, "unheard", now + self.deadlines.unheard)

@@ -72,6 +72,7 @@ class Positions:
         self._traded: tuple[str, ...] = ()  # as recorded
         self._seen = SeenIds()
         self._adopted_at: dict[str, Millis] = {}
+        self._settled_until: dict[str, Millis] = {}  # what is older was counted in an earlier life
         self._wallet_told: tuple[Millis, str] = (0, "")  # by the newest adoption
         self._uncounted: list[OrderFilled | PositionAdopted] = []
         self._recent: deque[Counted] = deque(maxlen=RECENT_KEPT)
@@ -83,6 +84,7 @@ class Positions:
         traded: tuple[str, ...],
         ledgers: dict[str, PositionLedger],
         adopted_at: dict[str, Millis],
+        settled_until: dict[str, Millis],
         seen: Iterable[str],
         uncounted: Iterable[OrderFilled | PositionAdopted],
         recent: Iterable[Counted],
@@ -96,6 +98,7 @@ class Positions:
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
         self._adopted_at = dict(adopted_at)
+        self._settled_until = dict(settled_until)
         self._wallet_told = max(
             ((at, symbol) for symbol, at in adopted_at.items()), default=(0, "")
         )
@@ -144,6 +147,8 @@ class Positions:
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
         """Count what an earlier life left, then tell everybody what is held, and what no longer is."""
         self._equity.begin(now)
+        # Where the market's clock was set back since, the past says nothing of what is told now.
+        self._settled_until = {s: at for s, at in self._settled_until.items() if at <= now}
         effects = self._count_waiting(now)
         effects += [
             Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._ledgers)
@@ -160,7 +165,7 @@ class Positions:
         if self._books.opening_usdt is None:
             self._uncounted.append(fill)  # the opening balance may count it already
             return []
-        if fill.ts_event <= self._adopted_at.get(fill.symbol, 0):
+        if fill.ts_event <= self._adopted_at.get(fill.symbol, 0) or self._is_settled(fill):
             return []
         if not self._seen.first_time(fill.id):
             return []
@@ -172,6 +177,10 @@ class Positions:
             *self._take_back(fill.ts_event, net, now, cause=fill.id),
             *self._equity.mark(fill.ts_event, now, cause=fill.id),
         ]
+
+    def _is_settled(self, fact: OrderFilled | PositionAdopted) -> bool:
+        """Tell whether a fact is too old to be new, though nobody remembers it any more."""
+        return fact.ts_event < self._settled_until.get(fact.symbol, 0)
 
     def _count(self, ledger: PositionLedger, fill: OrderFilled) -> PositionLedger:
         counted = fold_fill(
@@ -232,7 +241,7 @@ class Positions:
         are counted again on top of what was adopted. Recorded even where nothing changes, so that the
         next life knows it was heard.
         """
-        if not self._seen.first_time(adopted.id):
+        if self._is_settled(adopted) or not self._seen.first_time(adopted.id):
             return []
         symbol, at = adopted.symbol, adopted.ts_event
         self._adopted_at[symbol] = at

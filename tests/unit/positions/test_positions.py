@@ -467,6 +467,7 @@ def restored(**changes: object) -> Positions:
         "traded": (SYMBOL,),
         "ledgers": {SYMBOL: PositionLedger(sequence=1, qty=D(2), entry_px=D(100), fees=D("0.05"))},
         "adopted_at": {},
+        "settled_until": {},
         "seen": ["fill:BTCUSDT-PERP:1"],
         "uncounted": [],
         "recent": [],
