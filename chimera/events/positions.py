@@ -93,7 +93,8 @@ class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wal
 class WalletTransferred(Event, frozen=True, kw_only=True, gc=False, tag="account.transfer.v1"):
     """Money was moved into (positive) or out of the wallet by hand: no gain and no loss.
 
-    Also a `funding_records` document.
+    Also a `funding_records` document. One named `unexplained:` is our own booking of what an adoption
+    added to the account and no fact explains.
     """
 
     asset: str

@@ -42,6 +42,15 @@ class Equity:
         self._marked_at = min(self._marked_at, now)
         self._marked_before = min(self._marked_before, now)
 
+    @property
+    def value_usdt(self) -> Decimal | None:
+        """Wallet and unrealised gain; None while the price of something held is unknown."""
+        unrealised = self._unrealised_usdt()
+        return None if unrealised is None else self._books.wallet_usdt + unrealised
+
+    def is_before_today(self, ts: Millis) -> bool:
+        return ts // DAY < self._day
+
     def move(self, amount: Decimal) -> None:
         """Leave `amount` out of the day's result: it moved the wallet, and nobody earned it."""
         self._day_opening_usdt += amount

@@ -31,6 +31,7 @@ from chimera.seen import SeenIds
 from .books import Books
 from .equity import Equity
 from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding, take_back
+from .unexplained import Unexplained, alert_of, booking
 
 SERVICE = "positions"
 TELL_EQUITY = "equity"  # the timer
@@ -69,6 +70,7 @@ class Positions:
         self._books = Books()
         self._ledgers = self._books.ledgers
         self._equity = Equity(self._books)
+        self._unexplained = Unexplained()
         self._traded: tuple[str, ...] = ()  # as recorded
         self._seen = SeenIds()
         self._adopted_at: dict[str, Millis] = {}
@@ -102,8 +104,9 @@ class Positions:
         self._wallet_told = max(
             ((at, symbol) for symbol, at in adopted_at.items()), default=(0, "")
         )
-        moved = {transfer.id: transfer.amount for transfer in transfers}
-        self._books.transferred_usdt = sum(moved.values(), ZERO)
+        moved = {transfer.id: transfer for transfer in transfers}
+        self._books.transferred_usdt = sum((transfer.amount for transfer in moved.values()), ZERO)
+        self._unexplained.restore(self._wallet_told[0], list(moved.values()))
         self._seen = SeenIds((*seen, *moved))
         self._uncounted = list(uncounted)
         self._recent.extend(recent)
@@ -217,7 +220,9 @@ class Positions:
         if moved.asset != SETTLEMENT_ASSET or not self._seen.first_time(moved.id):
             return []
         self._books.transferred_usdt += moved.amount
-        self._equity.move(moved.amount)
+        told_at, _ = self._wallet_told
+        if moved.ts_event > told_at or not self._equity.is_before_today(told_at):
+            self._equity.move(moved.amount)
         self._recent.append(Counted(moved.ts_event, ACCOUNT, moved.amount))
         return [
             Record("funding_records", moved.id, moved, ACCOUNT, moved.ts_event),
@@ -232,11 +237,32 @@ class Positions:
             return []
         ledger = take_back(self._ledgers[symbol], realised_pnl=net, fees=ZERO)
         self._keep(symbol, msgspec.structs.replace(ledger, sequence=ledger.sequence + 1))
-        return self._snapshot(symbol, now, cause=cause)
+        more = self._unexplained.explain(net)
+        moves_today = not self._equity.is_before_today(told_at)
+        booked = self._book_unexplained(more, now, cause=cause, moves_today=moves_today)
+        return [*booked, *self._snapshot(symbol, now, cause=cause)]
+
+    def _book_unexplained(
+        self, amount: Decimal, now: Millis, *, cause: str, moves_today: bool
+    ) -> list[Effect]:
+        """Count `amount` as moved by hand instead of as realised in the symbol that was adopted."""
+        if not amount:
+            return []
+        at, symbol = self._wallet_told
+        self._keep(symbol, take_back(self._ledgers[symbol], realised_pnl=amount, fees=ZERO))
+        self._books.transferred_usdt += amount
+        if moves_today:
+            self._equity.move(amount)
+        booked = booking(at, now, amount, cause=cause)
+        kept = Record("funding_records", booked.id, booked, ACCOUNT, at)
+        if amount < 0:
+            return [kept]
+        return [kept, Record("alerts", booked.id, alert_of(booked, SERVICE), ACCOUNT, at)]
 
     def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
         """Believe the venue where something happened unseen; what it earned is what the wallet lacks.
 
+        As far as it makes the account worth more than it was it may be a transfer, and is booked as one.
         What is newer than the venue's word was not part of it: its money stays, and the symbol's fills
         are counted again on top of what was adopted. Recorded even where nothing changes, so that the
         next life knows it was heard.
@@ -246,7 +272,7 @@ class Positions:
         symbol, at = adopted.symbol, adopted.ts_event
         self._adopted_at[symbol] = at
         self._wallet_told = (at, symbol)
-        before = self._ledgers.get(symbol, PositionLedger())
+        before, worth = self._ledgers.get(symbol, PositionLedger()), self._equity.value_usdt
         newer = [counted for counted in self._recent if counted.ts > at]
         fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
         qty = before.qty - sum((fill.last_qty * fill.side.sign for _, fill in fills), ZERO)
@@ -269,8 +295,12 @@ class Positions:
                 ledger = self._count(ledger, fill)
         # One change, however many fills it took: the record has every sequence.
         self._keep(symbol, msgspec.structs.replace(ledger, sequence=before.sequence + 1))
+        worth_now = self._equity.value_usdt
+        gain = earned if worth is None or worth_now is None else worth_now - worth
+        more = self._unexplained.add(at, gain)
         parent = f"positions_snapshots/{adopted.id}"
         return [
+            *self._book_unexplained(more, now, cause=adopted.id, moves_today=True),
             *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
             *self._equity.mark(adopted.ts_event, now, cause=adopted.id),
         ]

@@ -211,7 +211,7 @@ def test_funding_is_counted_once_and_kept() -> None:
 
 def test_adoption_takes_the_venues_position_and_wallet() -> None:
     positions = opened()
-    tell(positions, fill("2", "100"))
+    tell(positions, fill("2", "100"), bar(102, T0 + MINUTE))
     adopted = PositionAdopted(
         id="adopted:1",
         ts_event=T0 + 50,
