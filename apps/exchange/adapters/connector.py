@@ -32,7 +32,7 @@ from .bars import BarSequence
 from .calls import Calls, Endpoint, Raw
 from .desk import UNREADABLE, OrderDesk
 from .listing import ListingWatch
-from .streams import Sink, Stream, cut
+from .streams import Sink, Stream, cut, unreadable
 from .tapped import Tapped
 from .wire_market import bar_of_row, market_event
 
@@ -323,7 +323,7 @@ class Connector(ABC):
             sink(event)
 
     def hand_on(self, message: Raw, events: Iterable[Event], sink: Sink) -> None:
-        """Hand on what an account message states; one that cannot be read ends its stream.
+        """Hand on what an account message states; one that cannot be read is told, and ends its stream.
 
         Raises
         ------
@@ -334,6 +334,7 @@ class Connector(ABC):
             told = tuple(_checked(event) for event in events)
         except Exception as error:  # readers are pure: whatever they raise is about the message
             log.error("unreadable account message", error=repr(error), raw=cut(message))
+            sink(unreadable(message, error, self._clock.now()))
             raise Unavailable("an account message cannot be read") from error
         for event in told:
             sink(event)
