@@ -1,7 +1,7 @@
 """One process, in memory: a closed bar through features, strategy, router and positions.
 
 The measured stretch is `Dispatcher.cascade` of one `BarClosed`: seven factors, two guards, the rules, the
-decision with its trace, the intent, sizing, fourteen gates, and the order effect with its records. Effects
+decision with its trace, the intent, sizing, all gates, and the order effect with its records. Effects
 are made, not carried out.
 """
 

@@ -50,4 +50,5 @@ def _book(store: Store, symbol: str) -> SymbolBook:
         else:
             book.adopt(fact)
     book.adopted_at = position.adopted_at
+    book.settled_until = position.settled_until
     return book

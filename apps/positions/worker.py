@@ -26,6 +26,7 @@ def build(context: WorkerContext) -> Positions:
     opening = store.get("positions_snapshots", OPENING)
     ledgers: dict[str, PositionLedger] = {}
     adopted_at: dict[str, Millis] = {}
+    settled_until: dict[str, Millis] = {}
     seen: list[str] = []
     uncounted: list[Fact] = []
     recent: list[Counted] = []
@@ -36,6 +37,7 @@ def build(context: WorkerContext) -> Positions:
         uncounted += recorded.uncounted
         recent += _refolded(recorded)
         adopted_at[symbol] = recorded.adopted_at
+        settled_until[symbol] = recorded.settled_until
         if recorded.snapshot is not None:
             ledgers[symbol] = _ledger(recorded.snapshot)
     positions.restore(
@@ -43,6 +45,7 @@ def build(context: WorkerContext) -> Positions:
         traded=traded,
         ledgers=ledgers,
         adopted_at=adopted_at,
+        settled_until=settled_until,
         seen=seen,
         uncounted=uncounted,
         recent=recent,

@@ -4,10 +4,14 @@ from decimal import Decimal
 
 import msgspec
 
-from chimera.clock import Millis
+from chimera.clock import HOUR, SECOND, Millis
 from chimera.events.base import Event
 from chimera.instruments import Side
 from chimera.money import ZERO
+
+# How often equity is told at least, whatever else happens; whoever relies on it counts on no more.
+EQUITY_WHEN_FLAT_EVERY = HOUR
+EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # where prices come between bars, else at each bar
 
 
 class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.changed.v1"):
@@ -89,7 +93,8 @@ class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wal
 class WalletTransferred(Event, frozen=True, kw_only=True, gc=False, tag="account.transfer.v1"):
     """Money was moved into (positive) or out of the wallet by hand: no gain and no loss.
 
-    Also a `funding_records` document.
+    Also a `funding_records` document. One named `unexplained:` is our own booking of what an adoption
+    added to the account and no fact explains.
     """
 
     asset: str
@@ -113,6 +118,7 @@ class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equi
     """Our own books at one moment: opening + realised - fees + funding + transfers, and unrealised.
 
     `transferred_usdt` is the sum of all transfers since the opening; the day's PnL leaves them out.
+    Told at every change, every few seconds while something is held, and hourly when flat.
     """
 
     wallet_usdt: Decimal

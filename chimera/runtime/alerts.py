@@ -1,8 +1,10 @@
 """What people must look at: kept as a document, and told to the other services."""
 
 import re
+from collections.abc import Callable
 
 from chimera.clock import Millis
+from chimera.events.base import Event
 from chimera.events.health import ServiceReported, ServiceState
 from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch
@@ -15,13 +17,32 @@ def alert(
     kind: str, about: str, now: Millis, *, service: str, detail: str, cause: str = ""
 ) -> Batch:
     """Return the effects of an alert of `kind`, named after what it is about."""
-    told = ServiceReported(
-        id=f"{kind}:{_NOT_IN_KEYS.sub('', about)[:_ABOUT_MAX]}:{now}",
-        cause=cause,
-        ts_event=now,
-        ts_init=now,
-        service=service,
-        state=ServiceState.ERROR,
-        detail=detail,
+    return _kept(
+        ServiceReported(
+            id=f"{kind}:{_NOT_IN_KEYS.sub('', about)[:_ABOUT_MAX]}:{now}",
+            cause=cause,
+            ts_event=now,
+            ts_init=now,
+            service=service,
+            state=ServiceState.ERROR,
+            detail=detail,
+        )
     )
-    return Batch(records=(Record("alerts", told.id, told, "", now),), events=(told,))
+
+
+def kept_apart(
+    bring: Callable[[Event], None], put: Callable[[Batch], None]
+) -> Callable[[Event], None]:
+    """Return what keeps the exchange's alerts by `put`, and hands everything else to `bring`."""
+
+    def take(event: Event) -> None:
+        if isinstance(event, ServiceReported):
+            put(_kept(event))
+        else:
+            bring(event)
+
+    return take
+
+
+def _kept(told: ServiceReported) -> Batch:
+    return Batch(records=(Record("alerts", told.id, told, "", told.ts_event),), events=(told,))

@@ -15,6 +15,7 @@ class FaultRates:
     answer_lost: float = 0.0  # it arrives, and its answer does not
     report_repeated: float = 0.0
     report_lost: float = 0.0  # one of many, and nothing shows that it is missing
+    unasked_lost: float = 0.0  # likewise, of orders that rested: filled, fired, or taken away
     stream_lost: float = 0.0  # the user stream breaks, and with it what it would have told
     crash: float = 0.0  # while an event is handled
     ask_delay_max: Millis = 0
@@ -58,9 +59,14 @@ class Faults:
         silent = lost or self._happens(self.rates.answer_lost)
         return AskFate(self._delay(self.rates.ask_delay_max), not lost, not silent)
 
-    def report_delays(self) -> tuple[Millis, ...]:
-        """Return after how long a report is delivered; twice when it is repeated, () when it is lost."""
+    def report_delays(self, *, unasked: bool = False) -> tuple[Millis, ...]:
+        """Return after how long a report is delivered; twice when it is repeated, () when it is lost.
+
+        `unasked` is what the venue says of an order by itself, not in answer to a command.
+        """
         if self._happens(self.rates.report_lost):
+            return ()
+        if unasked and self._happens(self.rates.unasked_lost):
             return ()
         first = self._delay(self.rates.report_delay_max)
         if self._happens(self.rates.report_repeated):

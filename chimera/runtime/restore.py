@@ -22,6 +22,7 @@ from chimera.ids import position_id
 from chimera.store.interface import Scalar, Store
 
 OVERLAP = 6 * HOUR  # how far back a fill may lie that the last snapshot does not count yet
+APART = HOUR // 2  # how far the times of a fill and of the snapshot that counts it may differ
 PAGE = 1_000
 FUNDING_KEPT = 100
 
@@ -39,13 +40,15 @@ class RecordedPosition:
     refolded: tuple[OrderFilled, ...]  # counted, but newer than an adoption that is not
     uncounted: tuple[Fact, ...]  # in the order in which they happened
     adopted_at: Millis  # fills up to then are part of what was adopted
+    settled_until: Millis  # facts before then are counted, whether or not `counted` names them
 
 
 def recorded_position(store: Store, symbol: str) -> RecordedPosition:
     """Return what the record says about the position in `symbol`."""
     last = _last_snapshot(store, symbol)
+    needed_since = _needed_since(store, last)
     changes = sorted(
-        _since(store, "positions_snapshots", PositionChanged, symbol, _needed_since(store, last)),
+        _since(store, "positions_snapshots", PositionChanged, symbol, needed_since),
         key=attrgetter("sequence"),
     )
     counted = {change.cause: change.sequence for change in changes}
@@ -73,6 +76,7 @@ def recorded_position(store: Store, symbol: str) -> RecordedPosition:
         refolded=tuple(fill for fill in fills if waiting and fill.id in counted),
         uncounted=(*waiting[-1:], *(fill for fill in fills if fill.id not in counted)),
         adopted_at=adopted_at,
+        settled_until=needed_since + APART if needed_since is not None else 0,
     )
 
 

@@ -25,7 +25,7 @@ from chimera.events.health import (
     TimerFired,
 )
 from chimera.locks import Fence, Tenure
-from chimera.runtime.alerts import alert
+from chimera.runtime.alerts import alert, kept_apart
 from chimera.runtime.asks import Asks
 from chimera.runtime.beginning import Beginning
 from chimera.runtime.contract import START, ExchangePort, Service, Wake
@@ -208,7 +208,7 @@ class Session:
         """
         await self._built.wait()
         while True:
-            hearing = asyncio.create_task(exchange.run(self.bring))
+            hearing = asyncio.create_task(exchange.run(kept_apart(self.bring, self._outbox.put)))
             lacking = asyncio.create_task(self._room.lacking.wait())
             try:
                 await asyncio.wait({hearing, lacking}, return_when=asyncio.FIRST_COMPLETED)

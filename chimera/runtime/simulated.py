@@ -268,7 +268,8 @@ class SimulatedRuntime:
             if self._faults.healthy or not isinstance(event, _PRIVATE):
                 self._due.append(event)
             elif self._arrives(event, asked, answered):
-                for delay in self._faults.report_delays():
+                unasked = asked is None and isinstance(event, OrderReport)
+                for delay in self._faults.report_delays(unasked=unasked):
                     self._send(event, delay)
 
     def _arrives(self, event: Event, asked: Command | None, answered: bool) -> bool:

@@ -169,13 +169,13 @@ class RouterBench:
             )
         )
 
-    def equity(self, day_pnl: str = "0") -> None:
+    def equity(self, day_pnl: str = "0", *, positions: int = 0) -> None:
         self.tell(
             EquityMarked(
                 id=f"equity:{self.now}",
                 wallet_usdt=Decimal(10_000),
                 unrealised_usdt=Decimal(0),
-                open_positions=0,
+                open_positions=positions,
                 day_pnl_usdt=Decimal(day_pnl),
                 **self._times(),
             )

@@ -31,7 +31,8 @@ from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
 from .bars import BarSequence
 from .calls import Calls, Endpoint, Raw
 from .desk import UNREADABLE, OrderDesk
-from .streams import Sink, Stream, cut
+from .listing import ListingWatch
+from .streams import Sink, Stream, cut, unreadable
 from .tapped import Tapped
 from .wire_market import bar_of_row, market_event
 
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 CLOCK_CHECK_S = 60.0
 CLOCK_OFFSET_MAX_MS = 1_000
-LISTING_CHECK_S = 3_600.0
 SILENCE_S = 10.0
 SILENCE_CHECK_S = 1.0
 BARS_PER_READ = 1_000
@@ -101,6 +101,7 @@ class Connector(ABC):
         self._marks: dict[str, float] = {}
         self._clock_off: bool | None = None  # None: nobody has been told yet
         self._more_history = asyncio.Event()
+        self._listing = ListingWatch()
 
     # --- what a market adds ---------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class Connector(ABC):
                 for stream in streams:
                     tasks.create_task(stream.keep(), name=stream.name)
                 tasks.create_task(self._repeat(CLOCK_CHECK_S, self._check_clock, sink))
-                tasks.create_task(self._repeat(LISTING_CHECK_S, self._check_listing, sink))
+                tasks.create_task(self._listing.keep(lambda: self._check_listing(sink)))
                 tasks.create_task(self._tell_limits(sink))
                 tasks.create_task(self._lengthen_history(sink, bars))
         finally:
@@ -147,7 +148,7 @@ class Connector(ABC):
             self._more_history.set()
 
     async def execute(self, command: Command, sink: Sink) -> None:
-        await self._desk.execute(command, sink)
+        await self._desk.execute(command, self._listing.noting(sink))
 
     async def close(self) -> None:
         await self._client.close()
@@ -322,7 +323,7 @@ class Connector(ABC):
             sink(event)
 
     def hand_on(self, message: Raw, events: Iterable[Event], sink: Sink) -> None:
-        """Hand on what an account message states; one that cannot be read ends its stream.
+        """Hand on what an account message states; one that cannot be read is told, and ends its stream.
 
         Raises
         ------
@@ -333,6 +334,7 @@ class Connector(ABC):
             told = tuple(_checked(event) for event in events)
         except Exception as error:  # readers are pure: whatever they raise is about the message
             log.error("unreadable account message", error=repr(error), raw=cut(message))
+            sink(unreadable(message, error, self._clock.now()))
             raise Unavailable("an account message cannot be read") from error
         for event in told:
             sink(event)

@@ -24,6 +24,7 @@ from chimera.events import (
     OrderNotFound,
     OrderRejected,
     OrderStatus,
+    OrderTriggered,
     PrepareSymbol,
     QueryAccount,
     QueryFailed,
@@ -70,6 +71,7 @@ class FoundOrder:
     state: OrderState | None
     filled_qty: Decimal
     fills: Sequence[OrderFilled]
+    fired: bool = False  # it was conditional, and its child trades or traded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,14 @@ class OrderDesk(ABC):
             else:
                 sink(self._failed(command, error.message))
             return
+        if found.fired and (found.state is None or not found.state.is_terminal):
+            sink(
+                OrderTriggered(
+                    id=f"triggered:{command.client_order_id}",
+                    venue_order_id=found.venue_order_id,
+                    **self._about(command),
+                )
+            )
         for fill in found.fills:
             sink(fill)
         listed = sum((fill.last_qty for fill in found.fills), ZERO)

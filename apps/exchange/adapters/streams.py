@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
-from chimera.clock import Clock
+from chimera.clock import Clock, Millis
 from chimera.errors import ChimeraError, InvariantBroken, Unavailable
 from chimera.events import StreamDisconnected
 from chimera.events.base import Event
+from chimera.events.health import ServiceReported, ServiceState
+from chimera.ids import content_hash
 
 from .tapped import Line, Raw, Tap, Tapped
 
@@ -160,6 +162,19 @@ async def first_failure(*guards: Coroutine[None, None, None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def unreadable(message: Raw, error: Exception, now: Millis) -> ServiceReported:
+    """Return the alert about an account message that has no meaning for us."""
+    raw = cut(message)
+    return ServiceReported(
+        id=f"unreadable:{content_hash(raw.encode())[:16]}:{now}",
+        ts_event=now,
+        ts_init=now,
+        service="exchange",
+        state=ServiceState.ERROR,
+        detail=f"an account message cannot be read: {error!r}: {raw}",
+    )
 
 
 def cut(message: Raw) -> str:

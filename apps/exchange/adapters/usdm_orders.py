@@ -5,6 +5,7 @@ rewrite conditional orders.
 """
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -87,7 +88,8 @@ class UsdmOrders(OrderDesk):
         self._children.learn(child, command.client_order_id)
         by_child = {"symbol": venue_symbol(command.symbol), "orderId": child}
         order = await self._calls.read(self._client.fapiPrivateGetOrder, by_child)
-        return await self.found(command, order, self._client.fapiPrivateGetUserTrades)
+        found = await self.found(command, order, self._client.fapiPrivateGetUserTrades)
+        return replace(found, fired=True)
 
     async def _algo(self, command: QueryOrder) -> Raw:
         """Return a conditional order; one that ended may be found in the history alone."""

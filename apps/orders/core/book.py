@@ -30,6 +30,7 @@ class SymbolBook:
     changed_at: Millis = 0  # when `qty` last changed
     counted: SeenIds = field(default_factory=SeenIds)  # fills that `qty` is made of
     adopted_at: Millis = 0  # fills up to then are part of what the venue told us
+    settled_until: Millis = 0  # fills before then were counted in an earlier life
     open_fills: list[str] = field(default_factory=list)  # fills that built the present position
     stop_distance: float | None = None
     stop_refusals: int = 0  # in a row, of the present position
@@ -78,7 +79,9 @@ class SymbolBook:
 
     def fold(self, fill: OrderFilled) -> bool:
         """Add a fill to the position once; the entry price is the average of what is still held."""
-        if fill.ts_event <= self.adopted_at or not self.counted.first_time(fill.id):
+        if fill.ts_event <= self.adopted_at or fill.ts_event < self.settled_until:
+            return False
+        if not self.counted.first_time(fill.id):
             return False
         signed = fill.last_qty * fill.side.sign
         before, after = self.qty, self.qty + signed

@@ -42,6 +42,8 @@ class EntryContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entries_working: int  # in this symbol
     positions_taken: int  # over all symbols: open, or an entry on its way
     day_pnl_usdt: Decimal | None
+    day_pnl_age_ms: Millis
+    day_pnl_age_max_ms: Millis
     entries_last_minute: int
 
 
@@ -171,11 +173,14 @@ def data_age(_: EntryPlan, c: EntryContext) -> GateCheck:
 
 
 def daily_loss(_: EntryPlan, c: EntryContext) -> GateCheck:
-    """[C15] Today's loss so far, realised and not, fees and funding included, USDT."""
+    """[C15] Today's loss so far, realised and not, fees and funding included, USDT.
+
+    Books that stopped telling leave their last word behind, and nobody knows what was lost since.
+    """
     limit = -_limit_of(c.risk.max_daily_loss_usdt)
-    passed = c.day_pnl_usdt is not None and c.day_pnl_usdt > limit
-    value = "unknown" if c.day_pnl_usdt is None else c.day_pnl_usdt
-    return _check("day_pnl_usdt", passed, value, f"> {limit}")
+    pnl, told = c.day_pnl_usdt, c.day_pnl_age_ms <= c.day_pnl_age_max_ms
+    value = "unknown" if pnl is None else pnl if told else f"{pnl}, {c.day_pnl_age_ms} ms ago"
+    return _check("day_pnl_usdt", pnl is not None and told and pnl > limit, value, f"> {limit}")
 
 
 def order_rate(_: EntryPlan, c: EntryContext) -> GateCheck:

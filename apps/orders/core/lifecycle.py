@@ -37,6 +37,7 @@ ENDED_KEPT = 2_000  # ended orders remembered for fills and reports that come la
 DUPLICATE_ID = "-4116"  # the venue's code: there is an order under this id
 PATIENT_AFTER = 20  # questions about one order, after which they become rare
 TOLD_AGAIN = 100  # of the newest orders, the ended ones are told again
+ASKED_AT_ONCE = 20  # unheard orders: a small part of the venue's limits, however many rest
 
 _STATUS_MEANS = {
     OrderState.OPEN: Happening.ACCEPT,
@@ -67,6 +68,7 @@ class Lifecycle:
     books: dict[str, SymbolBook]
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     _searches: dict[str, _Search] = field(default_factory=dict)
+    _heard: dict[str, Millis] = field(default_factory=dict)  # when the venue spoke of a living one
 
     @property
     def is_searching(self) -> bool:
@@ -139,6 +141,22 @@ class Lifecycle:
         unanswered = Wake(SERVICE, f"search:{order.client_order_id}", now + self.deadlines.answer)
         return [Ask(command), unanswered]
 
+    def look_for_unheard(self, now: Millis, *, cause: str) -> list[Effect]:
+        """Ask about living orders nobody spoke of for long: a single lost report shows nowhere else."""
+        since = now - self.deadlines.unheard
+        unheard = sorted(
+            (heard_at, key)
+            for book in self.books.values()
+            for key, order in book.orders.items()
+            if key not in self._searches
+            if (heard_at := self._heard.get(key, order.history[-1].ts)) <= since
+        )
+        return [
+            effect
+            for _, key in unheard[:ASKED_AT_ONCE]
+            for effect in self.look_for(self.orders[key], now, cause=cause)
+        ]
+
     def keep(
         self, order: OrderRecord, now: Millis, *, parents: tuple[str, ...] = ()
     ) -> list[Effect]:
@@ -148,6 +166,7 @@ class Lifecycle:
         if order.state.is_terminal:
             living.pop(order.client_order_id, None)
             self._searches.pop(order.client_order_id, None)
+            self._heard.pop(order.client_order_id, None)
             self._forget_oldest()
         else:
             living[order.client_order_id] = order
@@ -182,6 +201,8 @@ class Lifecycle:
     def apply(self, report: OrderReport, now: Millis) -> list[Effect]:
         """Take in a report about an order of ours; one that says nothing new changes nothing."""
         order = self.orders[report.client_order_id]
+        if not order.state.is_terminal and not isinstance(report, QueryFailed):
+            self._heard[order.client_order_id] = now
         match report:
             case OrderFilled():
                 return self._count_fill(order, report, now)
@@ -189,6 +210,8 @@ class Lifecycle:
                 venue_id = report.venue_order_id
                 moved = self._step(order, Happening.ACCEPT, report, now, venue_order_id=venue_id)
                 return moved + self._doubt(order, report, now)
+            case OrderTriggered() if order.triggered_at is not None:
+                return []
             case OrderTriggered():
                 note = f"triggered; the venue trades it as {report.venue_order_id}"
                 fired = msgspec.structs.replace(order, triggered_at=report.ts_event)

@@ -6,10 +6,9 @@ What may leave is recorded first; what is unknown is asked about, never sent aga
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import ClassVar
 
-from chimera.clock import DAY, MINUTE, Millis
+from chimera.clock import MINUTE, Millis
 from chimera.events import (
     ACCOUNT,
     REPORTS,
@@ -38,6 +37,7 @@ from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
 from .book import UNREAD, SymbolBook
+from .day_pnl import DayPnl
 from .deadlines import Deadlines
 from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
@@ -75,8 +75,7 @@ class Router:
         self.lifecycle = self.state.lifecycle
         self._protection = Protection(self.state)
         self._reconciliation = Reconciliation(self.state, self._protection)
-        self._day_pnl: Decimal | None = None
-        self._day: int = -1
+        self._day_pnl = DayPnl(self.deadlines)
         self._entries: deque[Millis] = deque()
 
     def restore(
@@ -111,7 +110,7 @@ class Router:
             if acknowledged_qty(book) < abs(book.qty):
                 book.unprotected_since = book.changed_at
         if marked is not None:
-            self._day_pnl, self._day = marked.day_pnl_usdt, marked.ts_event // DAY
+            self._day_pnl.take(marked)
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
@@ -123,7 +122,7 @@ class Router:
             case MarkPriceChanged():
                 self.state.book(event.symbol).take_mark(event.mark_px, event.ts_event)
             case EquityMarked():
-                self._day_pnl, self._day = event.day_pnl_usdt, event.ts_event // DAY
+                self._day_pnl.take(event)
             case IntentIssued():
                 return self._on_intent(event, now)
             case QueryFailed() if event.symbol == ACCOUNT:
@@ -196,6 +195,7 @@ class Router:
         while self._entries and self._entries[0] <= now - MINUTE:
             self._entries.popleft()
         mark_px, mark_ts = book.reference()
+        day_pnl, day_pnl_age, day_pnl_age_max = self._day_pnl.at(now, self.books.values())
         return EntryContext(
             risk=active.bundle.risk,
             instrument=instrument,
@@ -214,7 +214,9 @@ class Router:
             positions_taken=sum(
                 1 for b in self.books.values() if b.qty or b.working(Purpose.ENTRY)
             ),
-            day_pnl_usdt=self._day_pnl if self._day == now // DAY else None,
+            day_pnl_usdt=day_pnl,
+            day_pnl_age_ms=day_pnl_age,
+            day_pnl_age_max_ms=day_pnl_age_max,
             entries_last_minute=len(self._entries),
         )
 
@@ -267,7 +269,9 @@ class Router:
         kind, _, key = timer.timer.partition(":")
         match kind:
             case _ if kind == START:
-                return self._reconciliation.begin(now, cause=timer.id)
+                return self._on_start(now, cause=timer.id)
+            case "unheard":
+                return [self._watch(now), *self.lifecycle.look_for_unheard(now, cause=timer.id)]
             case "account":
                 return self._reconciliation.on_due(now, cause=timer.id)
             case "prepare":
@@ -287,6 +291,15 @@ class Router:
         if kind == "ttl":
             return self.lifecycle.cancel(order, now, cause=timer.id)
         return self.lifecycle.on_timer(kind, order, now, cause=timer.id)
+
+    def _on_start(self, now: Millis, *, cause: str) -> list[Effect]:
+        for book in self.books.values():
+            if book.settled_until > now:  # the market's clock was set back since
+                book.settled_until = 0
+        return [self._watch(now), *self._reconciliation.begin(now, cause=cause)]
+
+    def _watch(self, now: Millis) -> Wake:
+        return Wake(SERVICE, "unheard", now + self.deadlines.unheard)
 
     def _on_stream(self, event: StreamDisconnected, now: Millis) -> list[Effect]:
         if not event.connected:  # an entry that rests could be filled without us hearing of it

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from chimera.clock import DAY, HOUR, MINUTE, SECOND, Millis
+from chimera.clock import HOUR, Millis
 from chimera.events import (
     ACCOUNT,
     AccountReported,
@@ -24,16 +24,17 @@ from chimera.events import (
 from chimera.events.base import Event
 from chimera.events.positions import TradedSymbols
 from chimera.ids import position_id
-from chimera.money import ZERO, decimal_of, is_price, usdt
-from chimera.runtime.contract import Effect, Publish, Record
+from chimera.money import ZERO
+from chimera.runtime.contract import START, Effect, Publish, Record, Wake
 from chimera.seen import SeenIds
 
+from .books import Books
+from .equity import Equity
 from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding, take_back
+from .unexplained import Unexplained, alert_of, booking
 
 SERVICE = "positions"
-EQUITY_WHEN_FLAT_EVERY = HOUR
-EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # between bars; what a bar lost must not wait for its close
-EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
+TELL_EQUITY = "equity"  # the timer
 SETTLEMENT_ASSET = "USDT"
 TRADED = "traded"  # the key of the list of all symbols ever traded
 OPENING = "opening"  # the key of the account report that opened the books
@@ -51,7 +52,7 @@ class Counted(NamedTuple):
 
 
 class Positions:
-    """S6. Wallet = opening balance + realised - fees + funding + transfers, at every moment."""
+    """S6. Keeps the books, and tells what they say."""
 
     name: ClassVar[str] = SERVICE
     consumes: ClassVar[tuple[type[Event], ...]] = (
@@ -66,24 +67,15 @@ class Positions:
     )
 
     def __init__(self) -> None:
-        self._ledgers: dict[str, PositionLedger] = {}
+        self._books = Books()
+        self._ledgers = self._books.ledgers
+        self._equity = Equity(self._books)
+        self._unexplained = Unexplained()
         self._traded: tuple[str, ...] = ()  # as recorded
-        self._net = ZERO  # of all ledgers: what trading added to the wallet
-        self._open: set[str] = set()
-        self._marks: dict[str, float] = {}
-        self._unrealised: dict[str, Decimal] = {}  # of open symbols, at the present mark
         self._seen = SeenIds()
         self._adopted_at: dict[str, Millis] = {}
-        self._opening_usdt: Decimal | None = None
-        self._opened_at: Millis = 0
-        self._transferred_usdt = ZERO
+        self._settled_until: dict[str, Millis] = {}  # what is older was counted in an earlier life
         self._wallet_told: tuple[Millis, str] = (0, "")  # by the newest adoption
-        self._day: int = -1
-        self._day_opening_usdt = ZERO
-        self._marked_at: Millis = 0
-        self._recorded_at: Millis = 0  # the newest mark that was recorded
-        self._marked_bars: dict[str, Millis] = {}
-        self._marked_before: Millis = 0  # bars up to then were marked in an earlier life
         self._uncounted: list[OrderFilled | PositionAdopted] = []
         self._recent: deque[Counted] = deque(maxlen=RECENT_KEPT)
 
@@ -94,6 +86,7 @@ class Positions:
         traded: tuple[str, ...],
         ledgers: dict[str, PositionLedger],
         adopted_at: dict[str, Millis],
+        settled_until: dict[str, Millis],
         seen: Iterable[str],
         uncounted: Iterable[OrderFilled | PositionAdopted],
         recent: Iterable[Counted],
@@ -102,34 +95,32 @@ class Positions:
     ) -> None:
         """Take up the books of an earlier life; `uncounted` facts are counted when the runtime starts."""
         if opening is not None:
-            self._opening_usdt, self._opened_at = opening.wallet_usdt, opening.ts_event
+            self._open_books(opening)
         self._traded = traded
         for symbol, ledger in ledgers.items():
             self._keep(symbol, ledger)
         self._adopted_at = dict(adopted_at)
+        self._settled_until = dict(settled_until)
         self._wallet_told = max(
             ((at, symbol) for symbol, at in adopted_at.items()), default=(0, "")
         )
-        moved = {transfer.id: transfer.amount for transfer in transfers}
-        self._transferred_usdt = sum(moved.values(), ZERO)
+        moved = {transfer.id: transfer for transfer in transfers}
+        self._books.transferred_usdt = sum((transfer.amount for transfer in moved.values()), ZERO)
+        self._unexplained.restore(self._wallet_told[0], list(moved.values()))
         self._seen = SeenIds((*seen, *moved))
         self._uncounted = list(uncounted)
         self._recent.extend(recent)
         if marked is not None:
-            self._marked_at = self._recorded_at = self._marked_before = marked.ts_event
-            self._day = marked.ts_event // DAY
-            equity = marked.wallet_usdt + marked.unrealised_usdt
-            unmarked = self._transferred_usdt - marked.transferred_usdt
-            self._day_opening_usdt = equity - marked.day_pnl_usdt + unmarked
+            self._equity.restore(marked)
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
-                self._take_price(event.symbol, event.close)
-                return self._mark_on_bar(event)
+                self._equity.take_price(event.symbol, event.close)
+                return self._equity.mark_on_bar(event)
             case MarkPriceChanged():
-                self._take_price(event.symbol, event.mark_px)
-                return self._mark_between_bars(event)
+                self._equity.take_price(event.symbol, event.mark_px)
+                return self._equity.mark_between_bars(event)
             case OrderFilled():
                 return self._on_fill(event, now)
             case FundingPaid():
@@ -141,33 +132,43 @@ class Positions:
             case AccountReported():
                 return self._on_account(event, now)
             case TimerFired():
-                return self._on_start(event, now)
+                return self._on_timer(event, now)
         return ()
 
     @property
     def wallet_usdt(self) -> Decimal:
-        opening = self._opening_usdt if self._opening_usdt is not None else ZERO
-        return opening + self._net + self._transferred_usdt
+        return self._books.wallet_usdt
+
+    def _on_timer(self, timer: TimerFired, now: Millis) -> list[Effect]:
+        """Mark on every full hour, the first of a day among them, though no market moves."""
+        full_hour = now - now % HOUR + HOUR
+        effects: list[Effect] = [Wake(SERVICE, TELL_EQUITY, full_hour)]
+        if timer.timer == START:
+            return effects + self._on_start(timer, now)
+        return effects + self._equity.mark(now, now, cause=timer.id)
 
     def _on_start(self, start: TimerFired, now: Millis) -> list[Effect]:
         """Count what an earlier life left, then tell everybody what is held, and what no longer is."""
+        self._equity.begin(now)
+        # Where the market's clock was set back since, the past says nothing of what is told now.
+        self._settled_until = {s: at for s, at in self._settled_until.items() if at <= now}
         effects = self._count_waiting(now)
         effects += [
             Publish(self._changed(symbol, now, cause=start.id)) for symbol in sorted(self._ledgers)
         ]
-        return effects + self._mark(now, now, cause=start.id)
+        return effects + self._equity.mark(now, now, cause=start.id)
 
     def _count_waiting(self, now: Millis) -> list[Effect]:
-        if self._opening_usdt is None:
+        if self._books.opening_usdt is None:
             return []
         waiting, self._uncounted = self._uncounted, []
         return [effect for fact in waiting for effect in self.handle(fact, now)]
 
     def _on_fill(self, fill: OrderFilled, now: Millis) -> list[Effect]:
-        if self._opening_usdt is None:
+        if self._books.opening_usdt is None:
             self._uncounted.append(fill)  # the opening balance may count it already
             return []
-        if fill.ts_event <= self._adopted_at.get(fill.symbol, 0):
+        if fill.ts_event <= self._adopted_at.get(fill.symbol, 0) or self._is_settled(fill):
             return []
         if not self._seen.first_time(fill.id):
             return []
@@ -177,8 +178,12 @@ class Positions:
         return [
             *self._snapshot(fill.symbol, now, cause=fill.id, parent=f"fills/{fill.id}"),
             *self._take_back(fill.ts_event, net, now, cause=fill.id),
-            *self._mark(fill.ts_event, now, cause=fill.id),
+            *self._equity.mark(fill.ts_event, now, cause=fill.id),
         ]
+
+    def _is_settled(self, fact: OrderFilled | PositionAdopted) -> bool:
+        """Tell whether a fact is too old to be new, though nobody remembers it any more."""
+        return fact.ts_event < self._settled_until.get(fact.symbol, 0)
 
     def _count(self, ledger: PositionLedger, fill: OrderFilled) -> PositionLedger:
         counted = fold_fill(
@@ -194,7 +199,7 @@ class Positions:
         return counted
 
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
-        if self._opening_usdt is None or paid.ts_event <= self._opened_at:
+        if self._books.opening_usdt is None or paid.ts_event <= self._books.opened_at:
             return []  # part of the opening balance
         if not self._seen.first_time(paid.id):
             return []
@@ -205,22 +210,24 @@ class Positions:
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
             *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
             *self._take_back(paid.ts_event, paid.amount, now, cause=paid.id),
-            *self._mark(paid.ts_event, now, cause=paid.id),
+            *self._equity.mark(paid.ts_event, now, cause=paid.id),
         ]
 
     def _on_transfer(self, moved: WalletTransferred, now: Millis) -> list[Effect]:
         """Move the wallet and the opening of the day alike: what is moved by hand is no gain."""
-        if self._opening_usdt is None or moved.ts_event <= self._opened_at:
+        if self._books.opening_usdt is None or moved.ts_event <= self._books.opened_at:
             return []  # part of the opening balance
         if moved.asset != SETTLEMENT_ASSET or not self._seen.first_time(moved.id):
             return []
-        self._transferred_usdt += moved.amount
-        self._day_opening_usdt += moved.amount
+        self._books.transferred_usdt += moved.amount
+        told_at, _ = self._wallet_told
+        if moved.ts_event > told_at or not self._equity.is_before_today(told_at):
+            self._equity.move(moved.amount)
         self._recent.append(Counted(moved.ts_event, ACCOUNT, moved.amount))
         return [
             Record("funding_records", moved.id, moved, ACCOUNT, moved.ts_event),
             *self._take_back(moved.ts_event, moved.amount, now, cause=moved.id),
-            *self._mark(moved.ts_event, now, cause=moved.id),
+            *self._equity.mark(moved.ts_event, now, cause=moved.id),
         ]
 
     def _take_back(self, ts: Millis, net: Decimal, now: Millis, *, cause: str) -> list[Effect]:
@@ -230,21 +237,42 @@ class Positions:
             return []
         ledger = take_back(self._ledgers[symbol], realised_pnl=net, fees=ZERO)
         self._keep(symbol, msgspec.structs.replace(ledger, sequence=ledger.sequence + 1))
-        return self._snapshot(symbol, now, cause=cause)
+        more = self._unexplained.explain(net)
+        moves_today = not self._equity.is_before_today(told_at)
+        booked = self._book_unexplained(more, now, cause=cause, moves_today=moves_today)
+        return [*booked, *self._snapshot(symbol, now, cause=cause)]
+
+    def _book_unexplained(
+        self, amount: Decimal, now: Millis, *, cause: str, moves_today: bool
+    ) -> list[Effect]:
+        """Count `amount` as moved by hand instead of as realised in the symbol that was adopted."""
+        if not amount:
+            return []
+        at, symbol = self._wallet_told
+        self._keep(symbol, take_back(self._ledgers[symbol], realised_pnl=amount, fees=ZERO))
+        self._books.transferred_usdt += amount
+        if moves_today:
+            self._equity.move(amount)
+        booked = booking(at, now, amount, cause=cause)
+        kept = Record("funding_records", booked.id, booked, ACCOUNT, at)
+        if amount < 0:
+            return [kept]
+        return [kept, Record("alerts", booked.id, alert_of(booked, SERVICE), ACCOUNT, at)]
 
     def _on_adopted(self, adopted: PositionAdopted, now: Millis) -> list[Effect]:
         """Believe the venue where something happened unseen; what it earned is what the wallet lacks.
 
+        As far as it makes the account worth more than it was it may be a transfer, and is booked as one.
         What is newer than the venue's word was not part of it: its money stays, and the symbol's fills
         are counted again on top of what was adopted. Recorded even where nothing changes, so that the
         next life knows it was heard.
         """
-        if not self._seen.first_time(adopted.id):
+        if self._is_settled(adopted) or not self._seen.first_time(adopted.id):
             return []
         symbol, at = adopted.symbol, adopted.ts_event
         self._adopted_at[symbol] = at
         self._wallet_told = (at, symbol)
-        before = self._ledgers.get(symbol, PositionLedger())
+        before, worth = self._ledgers.get(symbol, PositionLedger()), self._equity.value_usdt
         newer = [counted for counted in self._recent if counted.ts > at]
         fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
         qty = before.qty - sum((fill.last_qty * fill.side.sign for _, fill in fills), ZERO)
@@ -267,17 +295,21 @@ class Positions:
                 ledger = self._count(ledger, fill)
         # One change, however many fills it took: the record has every sequence.
         self._keep(symbol, msgspec.structs.replace(ledger, sequence=before.sequence + 1))
+        worth_now = self._equity.value_usdt
+        gain = earned if worth is None or worth_now is None else worth_now - worth
+        more = self._unexplained.add(at, gain)
         parent = f"positions_snapshots/{adopted.id}"
         return [
+            *self._book_unexplained(more, now, cause=adopted.id, moves_today=True),
             *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
-            *self._mark(adopted.ts_event, now, cause=adopted.id),
+            *self._equity.mark(adopted.ts_event, now, cause=adopted.id),
         ]
 
     def _on_account(self, report: AccountReported, now: Millis) -> list[Effect]:
         """The first report opens the books; later ones are the reconciler's evidence, not ours."""
-        if self._opening_usdt is not None:
+        if self._books.opening_usdt is not None:
             return []
-        self._opening_usdt, self._opened_at = report.wallet_usdt, report.ts_event
+        self._open_books(report)
         effects: list[Effect] = [
             Record("positions_snapshots", OPENING, report, ACCOUNT, report.ts_event)
         ]
@@ -286,96 +318,20 @@ class Positions:
                 sequence=1, qty=held.qty, entry_px=held.entry_px, opened_at=report.ts_event
             )
             self._keep(held.symbol, adopted)
-            self._take_price(held.symbol, float(held.mark_px))
+            self._equity.take_price(held.symbol, float(held.mark_px))
             effects += self._snapshot(held.symbol, now, cause=report.id)
-        effects += self._mark(report.ts_event, now, cause=report.id)
+        effects += self._equity.mark(report.ts_event, now, cause=report.id)
         self._uncounted = [f for f in self._uncounted if f.ts_event > report.ts_event]
         return effects + self._count_waiting(now)
-
-    # --- equity ----------------------------------------------------------------------------------------
-
-    def _mark_on_bar(self, bar: BarClosed) -> Sequence[Effect]:
-        """Mark at every bar of what is held; when flat hourly, and as soon as a new day begins."""
-        ts = bar.ts_event
-        if bar.symbol not in self._open:
-            if ts - self._marked_at < EQUITY_WHEN_FLAT_EVERY and ts // DAY <= self._day:
-                return ()
-            if self._open and ts // DAY <= self._day:
-                return ()  # marked at the bars of what is held
-        if self._opening_usdt is None:
-            return ()
-        if ts <= self._marked_bars.get(bar.symbol, self._marked_before):
-            return ()  # delivered again
-        self._marked_bars[bar.symbol] = ts
-        return self._mark(ts, bar.ts_init, cause=bar.id)
-
-    def _mark_between_bars(self, price: MarkPriceChanged) -> Sequence[Effect]:
-        """Mark every few seconds while the symbol is held; the record keeps one of them a minute."""
-        ts = price.ts_event
-        if price.symbol not in self._open or ts - self._marked_at < EQUITY_WHEN_OPEN_EVERY:
-            return ()
-        recorded = ts - self._recorded_at >= EQUITY_RECORDED_EVERY
-        return self._mark(ts, price.ts_init, cause=price.id, recorded=recorded)
-
-    def _mark(self, ts: Millis, now: Millis, *, cause: str, recorded: bool = True) -> list[Effect]:
-        """Tell the equity, unless something held has no price yet: unknown is not zero."""
-        unrealised = self._unrealised_usdt()
-        if self._opening_usdt is None or unrealised is None:
-            return []
-        self._marked_at = max(ts, self._marked_at)
-        wallet = self.wallet_usdt
-        equity = wallet + unrealised
-        if ts // DAY > self._day:
-            self._day, self._day_opening_usdt = ts // DAY, equity
-        marked = EquityMarked(
-            id=f"equity:{ts}:{cause}",
-            cause=cause,
-            ts_event=ts,
-            ts_init=now,
-            wallet_usdt=wallet,
-            unrealised_usdt=unrealised,
-            open_positions=len(self._open),
-            day_pnl_usdt=usdt(equity - self._day_opening_usdt),
-            transferred_usdt=self._transferred_usdt,
-        )
-        if not recorded:
-            return [Publish(marked)]
-        self._recorded_at = self._marked_at
-        return [
-            Record("positions_snapshots", marked.id, marked, ACCOUNT, ts, durable=False),
-            Publish(marked),
-        ]
-
-    def _unrealised_usdt(self) -> Decimal | None:
-        """Return the gain of all that is held; None while the price of one is unknown."""
-        total = ZERO
-        for symbol in self._open:
-            gain = self._unrealised.get(symbol)
-            if gain is None:
-                mark = self._marks.get(symbol)
-                if mark is None:
-                    return None
-                gain = self._ledgers[symbol].unrealised(decimal_of(mark))
-                self._unrealised[symbol] = gain
-            total += gain
-        return total
-
-    def _take_price(self, symbol: str, px: float) -> None:
-        if is_price(px):
-            self._marks[symbol] = px
-            self._unrealised.pop(symbol, None)
 
     # --- helpers ---------------------------------------------------------------------------------------
 
     def _keep(self, symbol: str, ledger: PositionLedger) -> None:
-        before = self._ledgers.get(symbol)
-        self._net += ledger.net if before is None else ledger.net - before.net
-        self._ledgers[symbol] = ledger
-        self._unrealised.pop(symbol, None)
-        if ledger.qty:
-            self._open.add(symbol)
-        else:
-            self._open.discard(symbol)
+        self._books.keep(symbol, ledger)
+        self._equity.forget_gain(symbol)
+
+    def _open_books(self, report: AccountReported) -> None:
+        self._books.opening_usdt, self._books.opened_at = report.wallet_usdt, report.ts_event
 
     def _snapshot(self, symbol: str, now: Millis, *, cause: str, parent: str = "") -> list[Effect]:
         changed = self._changed(symbol, now, cause=cause)

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from apps.exchange.adapters.listing import FILTER_CODES
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.venue_shell.faults import Answer, AnyFault, BanIp, CloseSockets
 from chimera.clock import MINUTE
@@ -14,6 +15,7 @@ from chimera.events import (
     InstrumentListed,
     MarkPriceChanged,
     OrderFilled,
+    OrderRejected,
     QuoteChanged,
     StreamDisconnected,
     TradePrinted,
@@ -163,6 +165,23 @@ async def test_changed_filters_are_listed_again(
         await wired.connector._check_listing(wired.heard)
         again = await wired.heard.until(InstrumentListed, at_least=2)
         assert again.instrument.tick_size == Decimal("0.50")
+
+
+async def test_l7_refusal_by_a_changed_filter_has_the_listing_read_at_once(
+    market: PaperMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(market) as wired:
+        await wired.up()
+        listing = market.host.venue.listing(Market.USDM, "BTCUSDT")
+        step = next(r for r in listing.instrument.info["filters"] if r["filterType"] == "LOT_SIZE")
+        monkeypatch.setitem(step, "stepSize", "0.010")
+        await wired.submit(PERP, Side.BUY, "0.0000001")
+
+        again = await wired.heard.until(InstrumentListed, at_least=2)
+
+        refused = wired.heard.of(OrderRejected)[0]
+        assert refused.code in FILTER_CODES
+        assert again.instrument.step_size == Decimal("0.010")
 
 
 def assert_gapless(wired: Wired) -> None:

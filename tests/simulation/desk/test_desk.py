@@ -10,12 +10,14 @@ from apps.exchange.core.venue.accounts import IncomeKind
 from apps.experiments.core.desk import ACCOUNT_ID
 from apps.experiments.simulation import open_simulation
 from chimera.bundles import Execution
-from chimera.clock import MINUTE
+from chimera.clock import HOUR, MINUTE
 from chimera.events import EquityMarked
 from chimera.events.orders import OrderState, Purpose
+from chimera.runtime.contract import Publish
 from chimera.runtime.faults import FaultRates
 from tests.support.bundles import DEMO_BUNDLE
 from tests.support.desks import (
+    START,
     Run,
     assert_books_agree,
     assert_nothing_twice,
@@ -104,6 +106,43 @@ def test_desk_equity_is_wallet_and_unrealised_at_every_mark() -> None:
     assert len(marks) > 50
     last = marks[-1]
     assert last.wallet_usdt == run.desk.venue.account(ACCOUNT_ID).wallet_balance
+
+
+def test_desk_never_takes_its_own_books_for_silent() -> None:
+    """Held or flat, in a market that moves and in one that stands still for hours."""
+    run = open_desk(busy_bundle(SYMBOLS))
+    for hours in range(0, 30, 6):
+        run.desk.runtime.run(
+            random_walk(40, seed=hours, symbols=SYMBOLS, start=START + hours * HOUR)
+        )
+        assert_books_agree(run)
+
+    entries = [order for order in run.orders() if order.purpose is Purpose.ENTRY]
+    answers = [check for order in entries for check in order.gates if "day_pnl" in check.gate]
+    assert len(answers) == len(entries) > 150
+    assert [check for check in answers if not check.passed] == []
+
+
+def test_desk_that_is_told_no_equity_takes_two_more_positions_at_most() -> None:
+    run = open_desk(busy_bundle(("BTCUSDT",)))
+    inputs = list(random_walk(120, seed=1, symbols=("BTCUSDT",)))
+    run.desk.runtime.run(inputs[:40])
+    before = len(opened(run))
+    positions, told = run.positions, run.positions.handle
+    positions.handle = lambda event, now: [  # type: ignore[method-assign]
+        effect
+        for effect in told(event, now)
+        if not (isinstance(effect, Publish) and isinstance(effect.event, EquityMarked))
+    ]
+    run.desk.runtime.run(inputs[40:])
+
+    assert len(opened(run)) - before <= 2  # one a bar, and the second of them is too old
+    refused = [o.history[-1].note for o in run.orders() if o.state is OrderState.REFUSED]
+    assert sum("day_pnl_usdt" in note for note in refused) > 10
+
+
+def opened(run: Run) -> list[str]:
+    return [o.client_order_id for o in run.orders() if o.purpose is Purpose.ENTRY and o.filled_qty]
 
 
 def test_b6_every_bar_of_every_symbol_has_one_decision() -> None:

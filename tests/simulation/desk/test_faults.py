@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from apps.orders.core.deadlines import Deadlines
 from chimera.bundles import Execution
 from chimera.clock import SECOND
 from chimera.runtime.faults import FaultRates
@@ -55,6 +56,9 @@ KINDS: dict[str, tuple[FaultRates, int, Decimal]] = {
         ROUNDING,
     ),
 }
+# What rests is asked about when nothing was heard of it between two looks.
+FOUND_WITHIN = 2 * Deadlines().unheard + 1 * SECOND
+PATIENT = Execution(entry="limit", limit_offset_bps=2.0, entry_ttl_ms=600_000)
 LOST_WORDS = FaultRates(report_lost=0.03)
 LATE = FaultRates(report_delay_max=3 * SECOND, stream_lost=0.005)
 SEEDS = range(int(os.environ.get("CHIMERA_SIM_SEEDS", "9")))
@@ -108,7 +112,7 @@ def test_s7_desk_of_partial_fills_survives(kind: str, seed: int) -> None:
     [
         (FaultRates(crash=1e-12), 0, 0),
         (FaultRates(stream_lost=0.02), 15 * SECOND, 3 * SECOND),
-        (LOST_WORDS, 10**9, 20 * SECOND),  # of a stop removed by hand perhaps nobody is told
+        (LOST_WORDS, 2 * FOUND_WITHIN, 20 * SECOND),  # and what is asked may be lost again
         (LATE, 60 * SECOND, 20 * SECOND),
         (KINDS["everything"][0], 60 * SECOND, 20 * SECOND),
     ],
@@ -135,6 +139,26 @@ def test_desk_that_people_meddle_with_converges(
 
     assert_nothing_twice(run)
     assert_books_agree(run, wallet_within=Decimal(10**9))  # trades by hand pay fees unseen
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
+@pytest.mark.parametrize("execution", [None, PATIENT], ids=["market", "limit"])
+def test_desk_finds_by_itself_what_no_stream_told(execution: Execution | None, seed: int) -> None:
+    """Fills, triggers and ends of what rested are lost, and no stream ever breaks."""
+    run = open_desk(
+        busy_bundle(SYMBOLS, execution=execution),
+        rates=FaultRates(unasked_lost=0.4),
+        seed=seed,
+        unprotected_max=FOUND_WITHIN,
+    )
+    run.desk.runtime.run(random_walk(BARS, seed=seed, symbols=SYMBOLS))
+    assert run.faults is not None
+    run.faults.end()
+    rest = execution.entry_ttl_ms if execution is not None else 0
+    run.desk.runtime.settle(run.desk.runtime.clock.now() + FOUND_WITHIN + CONVERGED_AFTER + rest)
+
+    assert_nothing_twice(run)
+    assert_books_agree(run, wallet_within=ROUNDING)
 
 
 def test_same_seed_gives_the_same_run_to_the_byte() -> None:

@@ -10,7 +10,7 @@ from apps.exchange.core.venue.actions import Bar
 from apps.exchange.core.venue.types import NewOrder, VenueOrderType
 from apps.experiments.core.desk import ACCOUNT_ID
 from chimera.clock import MINUTE
-from chimera.events import StreamDisconnected, SubmitOrder
+from chimera.events import EquityMarked, StreamDisconnected, SubmitOrder
 from chimera.events.base import Command
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Market
@@ -228,6 +228,32 @@ def test_r3_position_closed_by_hand_unseen_is_explained() -> None:
     assert run.router.books[SYMBOL].qty == 0
     adopted = run.store.query("positions_snapshots", equal={"type": "position.adopted.v1"})
     assert [Decimal(d.body["qty"]) for d in adopted.documents] == [Decimal(0)]
+    assert_books_agree(run)
+    finish(run, bars)
+
+
+def test_money_moved_in_while_nobody_listened_is_no_gain_of_the_day() -> None:
+    run, _, bars = scripted()
+    run.desk.runtime.run([next(bars)])
+    now = run.desk.runtime.clock.now()
+    run.desk.venue.transfer(ACCOUNT_ID, "USDT", Decimal(700), "UMFUTURE_MAIN", now)
+    tell(run)
+    until_held(run, bars)
+    before = run.bodies("positions_snapshots", EquityMarked)[-1].day_pnl_usdt
+    stream(run, connected=False)
+    order_by_hand(run)
+    now = run.desk.runtime.clock.now()
+    run.desk.venue.transfer(ACCOUNT_ID, "USDT", Decimal(700), "MAIN_UMFUTURE", now)
+    run.desk.venue.drain()  # nobody was told
+
+    stream(run, connected=True)
+    pause(run, 5_000)
+
+    after = run.bodies("positions_snapshots", EquityMarked)[-1]
+    assert after.day_pnl_usdt <= before
+    assert abs(after.transferred_usdt) < 1  # what went out before, and what was booked
+    (alert,) = run.store.query("alerts").documents
+    assert "no fact explains" in alert.body["detail"]
     assert_books_agree(run)
     finish(run, bars)
 

@@ -46,6 +46,8 @@ CONTEXT = EntryContext(
     entries_working=0,
     positions_taken=0,
     day_pnl_usdt=Decimal(0),
+    day_pnl_age_ms=0,
+    day_pnl_age_max_ms=13_000,
     entries_last_minute=0,
 )
 D = Decimal
@@ -104,6 +106,9 @@ CONTEXT_CASES = [
     ("day_pnl_usdt", {"day_pnl_usdt": D("-40")}, False),
     ("day_pnl_usdt", {"day_pnl_usdt": D("-40.01")}, False),
     ("day_pnl_usdt", {"day_pnl_usdt": None}, False),
+    ("day_pnl_usdt", {"day_pnl_age_ms": 12_999}, True),
+    ("day_pnl_usdt", {"day_pnl_age_ms": 13_000}, True),
+    ("day_pnl_usdt", {"day_pnl_age_ms": 13_001}, False),
     ("entries_per_minute", {"entries_last_minute": 29}, True),
     ("entries_per_minute", {"entries_last_minute": 30}, False),
     ("entries_per_minute", {"entries_last_minute": 31}, False),

@@ -24,7 +24,8 @@ from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide
 from chimera.events.positions import HeldPosition, TradedSymbols
 from chimera.instruments import Side
-from chimera.runtime.contract import Effect, Publish, Record
+from chimera.runtime.contract import START, Effect, Publish, Record, Wake
+from chimera.runtime.timers import Timers
 from tests.support.routers import RouterBench
 
 D = Decimal
@@ -210,7 +211,7 @@ def test_funding_is_counted_once_and_kept() -> None:
 
 def test_adoption_takes_the_venues_position_and_wallet() -> None:
     positions = opened()
-    tell(positions, fill("2", "100"))
+    tell(positions, fill("2", "100"), bar(102, T0 + MINUTE))
     adopted = PositionAdopted(
         id="adopted:1",
         ts_event=T0 + 50,
@@ -350,6 +351,33 @@ def test_equity_when_flat_is_marked_hourly() -> None:
     assert marks == [T0 + HOUR, T0 + 2 * HOUR, T0 + 3 * HOUR]
 
 
+def test_equity_is_marked_on_every_full_hour_though_no_market_moves() -> None:
+    positions = opened()
+    now, marks = T0 + 10 * MINUTE, []
+    timers = Timers()
+    timers.set(Wake("positions", START, now))
+
+    while (due := timers.next_due()) is not None and due <= T0 + DAY:
+        effects = tell(positions, timers.pop_due(due))
+        marks += published(effects, EquityMarked)
+        for effect in effects:
+            if isinstance(effect, Wake):
+                timers.set(effect)
+
+    hours = [T0 + hour * HOUR for hour in range(1, 25)]
+    assert [m.ts_event for m in marks] == [now, *hours]  # the new day's first word among them
+
+
+def test_equity_is_marked_again_in_a_market_whose_clock_was_set_back() -> None:
+    positions = restored(marked=marked("0", "0", T0 + 2 * HOUR))
+    tell(positions, start(T0 + HOUR))
+
+    effects = tell(positions, bar(101, T0 + HOUR + MINUTE), mark(101, T0 + HOUR + 2 * MINUTE))
+
+    told = [m.ts_event - T0 - HOUR for m in published(effects, EquityMarked)]
+    assert told == [MINUTE, 2 * MINUTE]
+
+
 def test_equity_bar_delivered_again_is_not_marked_again() -> None:
     positions = opened()
     tell(positions, fill("2"))
@@ -439,6 +467,7 @@ def restored(**changes: object) -> Positions:
         "traded": (SYMBOL,),
         "ledgers": {SYMBOL: PositionLedger(sequence=1, qty=D(2), entry_px=D(100), fees=D("0.05"))},
         "adopted_at": {},
+        "settled_until": {},
         "seen": ["fill:BTCUSDT-PERP:1"],
         "uncounted": [],
         "recent": [],

@@ -471,6 +471,16 @@ async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert
     assert len(await worker.bus.dead_letters("signals:new")) == 1
 
 
+async def test_session_alert_of_the_exchange_is_kept_and_told() -> None:
+    alert = ServiceReported(
+        id="unreadable:1", ts_event=1, ts_init=1, service="exchange", state=ServiceState.ERROR
+    )
+    async with Worker() as worker:
+        worker.port.inputs.put_nowait(alert)
+        await worker.until(lambda: worker.recorded("alerts") == [alert.id])
+    assert alert in await worker.published(ServiceReported, "health:events")
+
+
 async def test_session_failures_that_are_over_do_not_slow_later_restarts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -29,7 +29,14 @@ from chimera.events import (
 from chimera.events.base import Event
 from chimera.events.decisions import Action
 from chimera.events.features import MarketInputs
-from chimera.events.orders import LiquiditySide, Purpose
+from chimera.events.orders import (
+    LiquiditySide,
+    OrderRecord,
+    OrderState,
+    OrderType,
+    Purpose,
+    Transition,
+)
 from chimera.ids import client_order_id, position_id
 from chimera.instruments import Side
 from chimera.runtime.contract import Publish, Record
@@ -185,6 +192,79 @@ def test_built_positions_go_on_where_a_venue_began_its_replay_anew() -> None:
     assert after._ledgers[SYMBOL].qty == D(1)
 
 
+def test_built_workers_count_nothing_again_of_a_position_closed_the_day_before() -> None:
+    """A group of consumers that is new to the streams reads all that they still hold."""
+    record = context()
+    word = adoption(T0 + 2 * MINUTE)
+    told = (
+        fill(1, "2", T0 + 1),
+        word,
+        fill(2, "-5", T0 + 3 * MINUTE),
+        fill(3, "1", T0 + 20 * HOUR),
+        fill(4, "-1", T0 + 21 * HOUR),
+    )
+    for event in told[1:]:
+        kind = "positions_snapshots" if event is word else "fills"
+        record.store.write((Record(kind, event.id, event, SYMBOL, event.ts_event),))
+        lived(record, event, event.ts_event + 40)
+    now = T0 + 22 * HOUR
+    before, after = lived(record, told[0], now), build_positions(record)
+    router = build_orders(record)
+    for core in (after, router):
+        core.handle(wake(core.name, now), now)
+
+    for event in told:
+        assert [*after.handle(event, now), *router.handle(event, now)] == []
+
+    assert after.wallet_usdt == before.wallet_usdt
+    assert held(router) == after._ledgers[SYMBOL].qty == D(0)
+
+
+def test_built_workers_count_a_late_fill_of_an_order_that_lives_still() -> None:
+    record = context()
+    order = msgspec.structs.replace(living_stop(), ts=T0 + HOUR)
+    record.store.write((Record("orders", order.client_order_id, order, SYMBOL, order.ts),))
+    lived(record, fill(2, "1", T0 + 30 * HOUR), T0 + 30 * HOUR)
+    positions, now = build_positions(record), T0 + 31 * HOUR
+    positions.handle(wake("positions", now), now)
+
+    assert positions.handle(fill(3, "-1", T0 + HOUR - 900), now)  # the venue's clock is behind ours
+
+
+def test_built_workers_count_anew_where_the_clock_was_set_back_by_days() -> None:
+    record = context()
+    lived(record, fill(2, "-2", T0 + 90 * HOUR), T0 + 90 * HOUR)
+    positions, router, now = build_positions(record), build_orders(record), T0 + HOUR
+    for core in (positions, router):
+        core.handle(wake(core.name, now), now)
+
+    for core in (positions, router):
+        core.handle(fill(3, "1", now), now)
+
+    assert held(router) == positions._ledgers[SYMBOL].qty == D(1)
+
+
+def wake(service: str, now: int) -> TimerFired:
+    return TimerFired(id="t", ts_event=now, ts_init=now, service=service, timer="start", due=now)
+
+
+def living_stop() -> OrderRecord:
+    return OrderRecord(
+        client_order_id="c-stop",
+        revision=1,
+        symbol=SYMBOL,
+        ts=T0,
+        intent_id="i",
+        generation=1,
+        purpose=Purpose.STOP,
+        side=Side.SELL,
+        order_type=OrderType.STOP_MARKET,
+        qty=D(2),
+        state=OrderState.OPEN,
+        history=(Transition(ts=T0, state=OrderState.OPEN, event="e"),),
+    )
+
+
 def test_built_positions_know_what_was_traded_before_the_symbols_were_changed() -> None:
     record = context()
     lived(record, msgspec.structs.replace(fill(2, "1", T0 + 5), symbol="OLD-PERP"), T0 + 9)
@@ -196,10 +276,7 @@ def test_built_positions_know_what_was_traded_before_the_symbols_were_changed() 
 def lived(record: WorkerContext, event: Event, now: int) -> Positions:
     """Return the books of a life that heard of `event` alone and recorded what followed."""
     positions = build_positions(record)
-    start = TimerFired(
-        id="t", ts_event=now, ts_init=now, service="positions", timer="start", due=now
-    )
-    for told in (start, event):
+    for told in (wake("positions", now), event):
         effects = positions.handle(told, now)
         record.store.write([effect for effect in effects if isinstance(effect, Record)])
     return positions
