@@ -28,7 +28,7 @@ setup: $(VENV)/.runtime
 dev: $(VENV)/.dev
 
 demo: $(VENV)/.runtime
-	@$(BIN)/python -m chimera.demo --port $(PORT) $(if $(DATA),--data $(DATA)) $(if $(SPEED),--speed $(SPEED))
+	@$(BIN)/python -m chimera.demo --port $(PORT) $(if $(DATA),--data "$$DATA") $(if $(SPEED),--speed "$(SPEED)")
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -9,9 +9,12 @@ everything in good order, at any moment.
 """
 
 import argparse
+import shlex
 import signal
 import sys
 import threading
+from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +36,7 @@ def main() -> int:
     options = _options()
     console = Console()
     demo = Demo(
-        state_dir=options.state,
+        state_dir=options.state or ROOT / "var" / f"demo-{options.port}",
         port=options.port,
         venue_options=_venue_options(options),
         bundle=options.bundle,
@@ -79,7 +82,12 @@ class _Parser(argparse.ArgumentParser):
 
 def _options() -> argparse.Namespace:
     parser = _Parser(prog="make demo", description=__doc__)
-    parser.add_argument("--data", nargs="*", default=[], help="recorded files; none: a simulation")
+    parser.add_argument(
+        "--data",
+        nargs="*",
+        default=[],
+        help="recorded files or a folder; none: a simulation",
+    )
     parser.add_argument(
         "--speed",
         type=_speed,
@@ -88,7 +96,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the simulated order flow")
     parser.add_argument("--port", type=_port, default=8092)
-    parser.add_argument("--state", type=Path, default=ROOT / "var" / "demo")
+    parser.add_argument("--state", type=Path, help="its folder; by default var/demo-PORT")
     parser.add_argument("--bundle", type=Path, default=ROOT / "bundles" / "demo.yaml")
     return parser.parse_args()
 
@@ -109,13 +117,29 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def data_paths(given: Sequence[str]) -> list[str]:
+    """Return the paths that `given` names.
+
+    Each is one path, spaces and all, if there is such a file; else words as a shell would read them.
+    """
+    return [path for text in given for path in ([text] if Path(text).exists() else _words(text))]
+
+
+def _words(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return [text]
+    return [path for word in words for path in sorted(glob(word)) or [word]]
+
+
 def _venue_options(options: argparse.Namespace) -> list[str]:
     speed = options.speed
     if speed is None:
         speed = RECORDED_SPEED if options.data else SIMULATED_SPEED
     arguments = ["--seed", str(options.seed), "--speed", str(speed)]
-    if options.data:
-        return [*arguments, "--data", *(str(Path(path).resolve()) for path in options.data)]
+    if paths := data_paths(options.data):
+        return [*arguments, "--data", *(str(Path(path).resolve()) for path in paths)]
     return [*arguments, "--symbols", *SIMULATED_SYMBOLS]
 
 

@@ -3,6 +3,7 @@
 `chimera.demo` shows them to somebody; the simulations of a live desk drive them from tests.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -67,6 +68,7 @@ class Demo:
     console: Console
     stopping: threading.Event = field(default_factory=threading.Event)
     env: dict[str, str] = field(default_factory=dict)
+    _lock: int | None = None
     _redis: PrivateRedis | None = None
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
@@ -92,8 +94,7 @@ class Demo:
 
     def prepare(self) -> str:
         """Start Redis and the venue; make a fresh database with users and an active bundle."""
-        _clear(self.state_dir)
-        self.state_dir.mkdir(parents=True, mode=0o700)  # it holds keys
+        self._lock = _claimed(self.state_dir)
         (self.state_dir / "logs").mkdir()
         self._redis = PrivateRedis(self.state_dir / "redis")
         self._redis.start()
@@ -228,6 +229,9 @@ class Demo:
             self._redis.stop()
         for log in self._logs:
             log.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         return unclean
 
     def manage(self, *arguments: str, check: bool = True) -> str:
@@ -353,18 +357,47 @@ def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.
             process.wait()
 
 
+def _claimed(state_dir: Path) -> int:
+    """Make the folder, or empty it of what an earlier demo left; return the lock on it.
+
+    Raises
+    ------
+    ConfigInvalid
+        If a demo runs there, or anything else lies there, which is somebody's.
+    """
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY)
+    except FileExistsError:
+        raise ConfigInvalid(f"{state_dir} is a file; --state names a folder") from None
+    except OSError as error:
+        raise ConfigInvalid(f"{state_dir} cannot be had: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _clear(state_dir)
+        state_dir.chmod(0o700)  # it will hold keys
+    except BlockingIOError:
+        os.close(lock)
+        raise ConfigInvalid(f"a demo already runs in {state_dir}: stop it first") from None
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
 def _clear(state_dir: Path) -> None:
-    """Remove what an earlier demo left; a folder with anything else in it is somebody's."""
-    if state_dir.exists() and not state_dir.is_dir():
-        raise ConfigInvalid(f"{state_dir} is a file; --state names a folder")
-    inside = state_dir.iterdir() if state_dir.exists() else ()
-    foreign = sorted(path.name for path in inside if not path.name.startswith(STATE_NAMES))
+    inside = sorted(state_dir.iterdir())
+    foreign = [path.name for path in inside if not path.name.startswith(STATE_NAMES)]
     if foreign:
         raise ConfigInvalid(
             f"{state_dir} holds {foreign[0]}, which no demo made, and would be emptied; "
             "name another folder with --state"
         )
-    shutil.rmtree(state_dir, ignore_errors=True)
+    for path in inside:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _check_port(port: int) -> None:

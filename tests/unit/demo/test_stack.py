@@ -1,11 +1,13 @@
 """The demo's own care: whose folder it empties, and what it asks of the venue."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from chimera.demo.stack import _check_port, _clear
+from chimera.demo.__main__ import data_paths
+from chimera.demo.stack import _check_port, _claimed
 from chimera.errors import ConfigInvalid
 
 
@@ -14,9 +16,20 @@ def test_state_of_an_earlier_demo_is_removed(tmp_path: Path) -> None:
     for name in ("logs", "redis", "venue-state"):
         (state / name).mkdir(parents=True)
     (state / "chimera.sqlite3-wal").touch()
-    _clear(state)
-    assert not state.exists()
-    _clear(state)
+    for _ in range(2):
+        os.close(_claimed(state))
+        assert list(state.iterdir()) == []
+    assert state.stat().st_mode & 0o077 == 0
+
+
+def test_folder_of_a_demo_that_runs_is_left_alone(tmp_path: Path) -> None:
+    lock = _claimed(tmp_path)
+    (tmp_path / "venue.json").touch()
+    with pytest.raises(ConfigInvalid, match="a demo already runs in"):
+        _claimed(tmp_path)
+    assert (tmp_path / "venue.json").exists()
+    os.close(lock)
+    os.close(_claimed(tmp_path))
 
 
 def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
@@ -24,10 +37,20 @@ def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.touch()
     with pytest.raises(ConfigInvalid, match=r"holds letter\.txt"):
-        _clear(tmp_path)
+        _claimed(tmp_path)
     with pytest.raises(ConfigInvalid, match="is a file"):
-        _clear(letter)
+        _claimed(letter)
     assert letter.exists()
+
+
+def test_data_names_one_path_with_spaces_or_several_as_a_shell_does(tmp_path: Path) -> None:
+    spaced, one, two = (tmp_path / name for name in ("with space.parquet", "1.gz", "2.gz"))
+    for path in (spaced, one, two):
+        path.touch()
+    assert data_paths([str(spaced)]) == [str(spaced)]
+    assert data_paths([f"{one} '{spaced}'"]) == [str(one), str(spaced)]
+    assert data_paths([f"{tmp_path}/*.gz"]) == [str(one), str(two)]
+    assert data_paths([str(one), "it's gone"]) == [str(one), "it's gone"]
 
 
 def test_port_that_cannot_be_had_is_named() -> None:
