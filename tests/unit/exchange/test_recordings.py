@@ -155,7 +155,7 @@ def test_broken_depth_files_are_refused_at_their_line(tmp_path, content, text) -
 
 
 def test_missing_path_and_directories_are_told_apart(tmp_path) -> None:
-    with pytest.raises(InvalidInput, match="must exist"):
+    with pytest.raises(InvalidInput, match=f"{tmp_path}/nothing: no such file"):
         find_recordings([tmp_path / "nothing"])
     written(tmp_path, GOOD)
     (tmp_path / "README.md").write_text("not a recording")
