@@ -34,6 +34,7 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
 FEED_CHECK_S = 1.0
+BEHIND_S = 5.0  # of wall time
 WARM_UP_SHOWN_S = 15.0  # a recording without history warms up for longer; the pages show how far
 STATE_NAMES = (
     *("logs", "redis", "static", "venue.json", "venue-state", "bundle.yaml"),
@@ -45,13 +46,17 @@ class Stopped(Exception):
     """Somebody wants the demo to end before it is up; `stop` follows."""
 
 
-class _Feed(msgspec.Struct):
+class Feed(msgspec.Struct, frozen=True):
+    """How far the venue's market is, whether that is its end, and how far it should be beyond."""
+
     at: Millis
     done: bool
+    lag_ms: Millis
 
 
 class _VenueStatus(Played, frozen=True):
-    feed: _Feed
+    speed: float
+    feed: Feed
 
 
 @dataclass(slots=True)
@@ -190,16 +195,16 @@ class Demo:
     def watch(self) -> str | None:
         """Wait until told to stop (None) or a process ends by itself (its name).
 
-        Says so when the recording that the venue plays has ended.
+        Says so when the recording that the venue plays has ended, or the venue cannot keep up.
         """
-        has_ended, look_at = False, 0.0
+        told, look_at = "", 0.0
         while not self.stopping.wait(POLL_S):
             ended = self.ended()
             if ended is not None:
                 return ended
-            if not has_ended and time.monotonic() >= look_at:
+            if time.monotonic() >= look_at:
                 look_at = time.monotonic() + FEED_CHECK_S
-                has_ended = self._tell_end_of_recording()
+                told = self._tell_of_feed(told)
         return None
 
     def ended(self) -> str | None:
@@ -279,19 +284,17 @@ class Demo:
         with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - our own venue
             return msgspec.json.decode(answer.read(), type=_VenueStatus)
 
-    def _tell_end_of_recording(self) -> bool:
-        """Say that the recording has ended, if it has."""
+    def _tell_of_feed(self, told: str) -> str:
+        """Say what is new about the feed, once; return what was told last."""
         try:
-            feed = self._venue_status().feed
+            status = self._venue_status()
         except OSError:
-            return False  # a venue that ended is noticed by `ended`
-        if feed.done:
-            self.console.print(
-                f"[yellow]The recording has ended at {iso_second(feed.at)}: no more bars will come. "
-                "The pages stay; start again, or give more DATA.[/yellow]",
-                highlight=False,
-            )
-        return feed.done
+            return told  # a venue that ended is noticed by `ended`
+        kind, news = feed_news(status.feed, status.speed)
+        if kind in ("", told):
+            return told
+        self.console.print(f"[yellow]{news}[/yellow]", highlight=False, soft_wrap=True)
+        return kind
 
     def _outcome(self, process: "subprocess.Popen[str]") -> tuple[str, str]:
         while True:
@@ -344,6 +347,21 @@ class Demo:
 
     def _log_path(self, name: str) -> Path:
         return self.state_dir / "logs" / f"{name}.log"
+
+
+def feed_news(feed: Feed, speed: float) -> tuple[str, str]:
+    """Return what somebody should know of the feed: which kind of news, and the words; or nothing."""
+    if feed.done:
+        return "ended", (
+            f"The recording has ended at {iso_second(feed.at)}: no more bars will come. "
+            "The pages stay; start again, or give more DATA."
+        )
+    if feed.lag_ms > BEHIND_S * 1_000 * speed:
+        return "behind", (
+            f"The venue cannot keep up with SPEED={speed:g}: bars come too late to be traded on. "
+            "Start again with a lower SPEED."
+        )
+    return "", ""
 
 
 def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.Signals) -> None:

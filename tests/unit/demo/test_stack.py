@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chimera.demo.__main__ import data_paths
-from chimera.demo.stack import _check_port, _claimed
+from chimera.demo.stack import Feed, _check_port, _claimed, feed_news
 from chimera.errors import ConfigInvalid
 
 
@@ -60,3 +60,12 @@ def test_port_that_cannot_be_had_is_named() -> None:
             ConfigInvalid, match=f"port {port} cannot be had .Address already in use"
         ):
             _check_port(port)
+
+
+def test_feed_is_spoken_of_when_it_has_ended_or_lags_behind() -> None:
+    at = 1_746_374_040_000
+    assert feed_news(Feed(at, done=False, lag_ms=200_000), 40) == ("", "")
+    kind, words = feed_news(Feed(at, done=False, lag_ms=200_001), 40)
+    assert (kind, "cannot keep up with SPEED=40" in words) == ("behind", True)
+    kind, words = feed_news(Feed(at, done=True, lag_ms=200_001), 40)
+    assert (kind, "ended at 2025-05-04 15:54:00 UTC" in words) == ("ended", True)
