@@ -11,7 +11,7 @@ from django.test import Client
 from chimera.events import encode
 from chimera.events.decisions import Action
 from chimera.store import Write
-from tests.support.builders import SYMBOL, Story
+from tests.support.builders import START, SYMBOL, Story, alert
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +76,15 @@ def test_positions_page_raises_the_alarm_for_a_bare_position(viewer, desk_store)
     assert "UNPROTECTED" in page(viewer, "/positions")
 
 
+def test_alerts_page_says_what_happened_and_leads_to_the_document(viewer, desk_store):
+    written = alert("what came was <b>not</b> understood", START)
+    desk_store.write([written])
+    text = page(viewer, "/alerts?state=ERROR")
+    assert "what came was <b>not</b> understood" in text
+    assert f'href="/documents/alerts/{written.key}"' in text
+    assert "As stored" in page(viewer, f"/documents/alerts/{written.key}")
+
+
 def test_lists_page_on_and_keep_their_filters(viewer, story):
     first = page(viewer, "/decisions?action=HOLD&limit=20")
     following = re.search(r'rel="next" href="\?([^"]+)"', first).group(1)
@@ -85,7 +94,7 @@ def test_lists_page_on_and_keep_their_filters(viewer, story):
     assert not set(rows.findall(first)) & set(rows.findall(second))
 
 
-@pytest.mark.parametrize("path", ["/decisions", "/orders", "/positions"])
+@pytest.mark.parametrize("path", ["/decisions", "/orders", "/positions", "/alerts"])
 def test_empty_lists_say_why(viewer, desk_store, path):
     assert 'class="note"' in page(viewer, path)
 

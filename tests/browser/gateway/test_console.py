@@ -165,13 +165,41 @@ def test_language_changes_the_page(open_page):
     wait_live(page)
 
 
+def test_equity_of_one_moment_is_drawn_on_a_plain_axis(open_page):
+    page = open_page()
+
+    def one_mark(route) -> None:
+        snapshot = route.fetch().json()
+        marks = [item for item in snapshot["items"] if item["kind"] == "equity"]
+        snapshot["items"] = [i for i in snapshot["items"] if i["kind"] != "equity"] + marks[-1:]
+        route.fulfill(json=snapshot)
+
+    page.route(re.compile("/api/v1/overview"), one_mark)
+    page.reload()
+    wait_live(page)
+    assert page.evaluate("Chart.getChart('equity').scales.x.ticks.length") <= 3
+
+
+def test_alert_appears_by_itself_and_opens(open_page, desk):
+    page = open_page("viewer")
+    expect(page.locator("#alerts")).to_contain_text("No alert")
+    desk.tell("--alert", "an event was <i>given up</i>")
+    expect(page.locator("#alerts .tag")).to_have_text("ERROR")
+    expect(page.locator("#alerts")).to_contain_text("an event was <i>given up</i>")
+    page.locator("#alerts a").click()
+    expect(page.get_by_role("heading", name="As stored")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page).to_have_url(re.compile("/alerts$"))
+
+
 @pytest.mark.parametrize("width", [400, 768, 1440])
 def test_no_page_is_wider_than_its_window(open_page, width):
     page = open_page("viewer", width=width)
     wait_live(page)
     decision = page.locator("#decisions tr a").first.get_attribute("href")
     order = page.locator("#orders tr a").first.get_attribute("href")
-    for path in ("/", "/decisions", "/orders", "/positions", decision, order):
+    for path in ("/", "/decisions", "/orders", "/positions", "/alerts", decision, order):
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} wide"
