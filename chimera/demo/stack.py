@@ -3,12 +3,9 @@
 `chimera.demo` shows them to somebody; the simulations of a live desk drive them from tests.
 """
 
-import fcntl
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +23,7 @@ from rich.console import Console
 from chimera.bus.server import PrivateRedis
 from chimera.clock import Millis, iso_second
 from chimera.demo.bundle import Played, bundle_fitted
+from chimera.demo.claims import check_port, claim_folder
 from chimera.errors import ConfigInvalid, Unavailable
 from chimera.runtime.topology import LIVE_SERVICES
 
@@ -36,10 +34,6 @@ POLL_S = 0.1
 FEED_CHECK_S = 1.0
 BEHIND_S = 5.0  # of wall time
 WARM_UP_SHOWN_S = 15.0  # a recording without history warms up for longer; the pages show how far
-STATE_NAMES = (
-    *("logs", "redis", "static", "venue.json", "venue-state", "bundle.yaml"),
-    *("chimera.sqlite3", "celerybeat-schedule"),
-)
 
 
 class Stopped(Exception):
@@ -88,7 +82,7 @@ class Demo:
         Stopped
             If it is not wanted any more.
         """
-        _check_port(self.port)
+        check_port(self.port)
         with self.console.status("starting Redis and the venue") as status:
             logins = self.prepare()
             status.update("starting workers and pages")
@@ -99,7 +93,7 @@ class Demo:
 
     def prepare(self) -> str:
         """Start Redis and the venue; make a fresh database with users and an active bundle."""
-        self._lock = _claimed(self.state_dir)
+        self._lock = claim_folder(self.state_dir)
         (self.state_dir / "logs").mkdir()
         self._redis = PrivateRedis(self.state_dir / "redis")
         self._redis.start()
@@ -373,57 +367,3 @@ def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _claimed(state_dir: Path) -> int:
-    """Make the folder, or empty it of what an earlier demo left; return the lock on it.
-
-    Raises
-    ------
-    ConfigInvalid
-        If a demo runs there, or anything else lies there, which is somebody's.
-    """
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        lock = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY)
-    except FileExistsError:
-        raise ConfigInvalid(f"{state_dir} is a file; --state names a folder") from None
-    except OSError as error:
-        raise ConfigInvalid(f"{state_dir} cannot be had: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _clear(state_dir)
-        state_dir.chmod(0o700)  # it will hold keys
-    except BlockingIOError:
-        os.close(lock)
-        raise ConfigInvalid(f"a demo already runs in {state_dir}: stop it first") from None
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
-
-
-def _clear(state_dir: Path) -> None:
-    inside = sorted(state_dir.iterdir())
-    foreign = [path.name for path in inside if not path.name.startswith(STATE_NAMES)]
-    if foreign:
-        raise ConfigInvalid(
-            f"{state_dir} holds {foreign[0]}, which no demo made, and would be emptied; "
-            "name another folder with --state"
-        )
-    for path in inside:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigInvalid(
-                f"port {port} cannot be had ({error.strerror}); choose another: make demo PORT=8093"
-            ) from error

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chimera.demo.__main__ import data_paths
-from chimera.demo.stack import Feed, _check_port, _claimed, feed_news
+from chimera.demo.claims import check_port, claim_folder
+from chimera.demo.stack import Feed, feed_news
 from chimera.errors import ConfigInvalid
 
 
@@ -17,19 +18,19 @@ def test_state_of_an_earlier_demo_is_removed(tmp_path: Path) -> None:
         (state / name).mkdir(parents=True)
     (state / "chimera.sqlite3-wal").touch()
     for _ in range(2):
-        os.close(_claimed(state))
+        os.close(claim_folder(state))
         assert list(state.iterdir()) == []
     assert state.stat().st_mode & 0o077 == 0
 
 
 def test_folder_of_a_demo_that_runs_is_left_alone(tmp_path: Path) -> None:
-    lock = _claimed(tmp_path)
+    lock = claim_folder(tmp_path)
     (tmp_path / "venue.json").touch()
     with pytest.raises(ConfigInvalid, match="a demo already runs in"):
-        _claimed(tmp_path)
+        claim_folder(tmp_path)
     assert (tmp_path / "venue.json").exists()
     os.close(lock)
-    os.close(_claimed(tmp_path))
+    os.close(claim_folder(tmp_path))
 
 
 def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
@@ -37,9 +38,9 @@ def test_folder_of_somebody_is_never_emptied(tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.touch()
     with pytest.raises(ConfigInvalid, match=r"holds letter\.txt"):
-        _claimed(tmp_path)
+        claim_folder(tmp_path)
     with pytest.raises(ConfigInvalid, match="is a file"):
-        _claimed(letter)
+        claim_folder(letter)
     assert letter.exists()
 
 
@@ -59,7 +60,7 @@ def test_port_that_cannot_be_had_is_named() -> None:
         with pytest.raises(
             ConfigInvalid, match=f"port {port} cannot be had .Address already in use"
         ):
-            _check_port(port)
+            check_port(port)
 
 
 def test_feed_is_spoken_of_when_it_has_ended_or_lags_behind() -> None:
