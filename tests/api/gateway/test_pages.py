@@ -132,6 +132,12 @@ def test_person_without_role_is_told_so(client_of, desk_store):
     assert "Your account has no role" in page(client_of("roleless"), "/", 403)
 
 
+def test_person_whose_role_is_too_small_is_told_so(client_of, desk_store):
+    text = page(client_of("approver"), "/admin/auth/user/", 403)
+    assert "Your role does not include this" in text
+    assert "has no role" not in text
+
+
 @pytest.mark.parametrize("path", ["/", "/decisions", "/admin/login/"])
 def test_console_pages_carry_no_inline_script_or_style(client_of, desk_store, path):
     client = client_of("viewer" if path != "/admin/login/" else "anonymous")
