@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chimera.demo.__main__ import data_paths
 from chimera.demo.claims import check_port, claim_folder
+from chimera.demo.command import data_paths
 from chimera.demo.stack import Feed, feed_news
 from chimera.errors import ConfigInvalid
 
