@@ -15,13 +15,12 @@ help:
 
 $(VENV)/.runtime: requirements.txt
 	@echo "Installing what Chimera runs on (once)..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m chimera.install requirements.txt
+	@$(PYTHON) -m chimera.install $(VENV) requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing what the tests need (once)..."
-	@$(BIN)/python -m chimera.install requirements-dev.txt
+	@$(PYTHON) -m chimera.install $(VENV) requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.runtime
