@@ -76,7 +76,7 @@ def probe_market() -> Component:
 def market_trouble(feed: Feed, symbols: Sequence[SymbolWarmUp], interval_ms: Millis) -> str:
     """Say why some symbols are not decided on now, "" if all are."""
     if feed.ended_at is not None:
-        return f"the recording has ended at {iso_second(feed.ended_at)}: no more bars will come"
+        return f"the recording has ended at {iso_second(feed.ended_at)}: the market stands still, and its bars are empty"
     if feed.behind_ms > BEHIND_WALL_MS * feed.speed:
         return (
             f"the venue cannot keep up with speed {feed.speed:g} and is "

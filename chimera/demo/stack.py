@@ -347,8 +347,8 @@ def feed_news(feed: Feed, speed: float) -> tuple[str, str]:
     """Return what somebody should know of the feed: which kind of news, and the words; or nothing."""
     if feed.done:
         return "ended", (
-            f"The recording has ended at {iso_second(feed.at)}: no more bars will come. "
-            "The pages stay; start again, or give more DATA."
+            f"The recording has ended at {iso_second(feed.at)}: the market stands still, and its bars "
+            "are empty. The pages stay; start again, or give more DATA."
         )
     if feed.lag_ms > BEHIND_S * 1_000 * speed:
         return "behind", (

@@ -42,6 +42,13 @@ def test_overview_offers_the_symbols_and_names_its_sources(viewer, story):
     assert 'data-snapshot-url="/api/v1/overview"' in text
 
 
+def test_overview_names_what_is_wrong_without_a_click(viewer, story):
+    text = page(viewer, "/")
+    troubles = re.search(r'id="health-troubles".*?</ul>', text, re.DOTALL)[0]
+    assert "redis: " in troubles
+    assert "database" not in troubles
+
+
 def test_decision_page_says_outcomes_in_words(viewer, story):
     key = key_of(story, "decisions")
     text = page(viewer, f"/decisions/{key}")

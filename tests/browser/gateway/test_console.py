@@ -229,5 +229,6 @@ def test_position_without_stop_raises_an_alarm_in_words(open_page, desk):
     desk.tell("--until", "open", "--without-stops")
     expect(page.locator("#positions [role=alert]")).to_contain_text("UNPROTECTED")
     expect(page.locator("#health-colour")).to_contain_text("RED")
+    expect(page.locator("#health-troubles")).to_contain_text("protection: no acknowledged stop")
     page.goto("/positions")
     expect(page.locator(".tag-alarm")).to_contain_text("UNPROTECTED")

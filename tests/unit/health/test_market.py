@@ -48,7 +48,10 @@ def test_fast_replay_has_as_much_wall_time_to_record_its_bars() -> None:
 def test_recording_that_has_ended_says_so_before_all_else() -> None:
     feed = Feed(now=NOW, ended_at=START)
     trouble = market_trouble(feed, [symbol(behind_ms=NOW - START)], MINUTE)
-    assert trouble == "the recording has ended at 2025-05-04 15:54:00 UTC: no more bars will come"
+    assert trouble == (
+        "the recording has ended at 2025-05-04 15:54:00 UTC: the market stands still, "
+        "and its bars are empty"
+    )
 
 
 def test_venue_that_cannot_keep_up_says_so() -> None:
