@@ -165,19 +165,45 @@ def test_language_changes_the_page(open_page):
     wait_live(page)
 
 
+def load_with(page: Page, change) -> None:
+    """Load the overview anew, its snapshot's items as `change` returns them."""
+
+    def changed(route) -> None:
+        snapshot = route.fetch().json()
+        route.fulfill(json={**snapshot, "items": change(snapshot["items"])})
+
+    page.route(re.compile("/api/v1/overview"), changed)
+    page.reload()
+    wait_live(page)
+    page.unroute(re.compile("/api/v1/overview"))
+
+
 def test_equity_of_one_moment_is_drawn_on_a_plain_axis(open_page):
     page = open_page()
 
-    def one_mark(route) -> None:
-        snapshot = route.fetch().json()
-        marks = [item for item in snapshot["items"] if item["kind"] == "equity"]
-        snapshot["items"] = [i for i in snapshot["items"] if i["kind"] != "equity"] + marks[-1:]
-        route.fulfill(json=snapshot)
+    def one_mark(items: list[dict]) -> list[dict]:
+        marks = [item for item in items if item["kind"] == "equity"]
+        return [item for item in items if item["kind"] != "equity"] + marks[-1:]
 
-    page.route(re.compile("/api/v1/overview"), one_mark)
-    page.reload()
-    wait_live(page)
+    load_with(page, one_mark)
     assert page.evaluate("Chart.getChart('equity').scales.x.ticks.length") <= 3
+
+
+def test_ribbon_is_amber_only_where_a_rule_matched(open_page):
+    page = open_page()
+
+    def all_held(rule: str | None):
+        held = {"action": "HOLD", "reason": "learned_late", "rule": rule}
+        return lambda items: [
+            {**item, **held} if item["kind"] == "decision" else item
+            for item in items
+            if item["kind"] in ("bar", "decision")
+        ]
+
+    load_with(page, all_held(None))
+    assert page.evaluate(COUNT_PIXELS, "--warn") == 0
+    load_with(page, all_held("trend_up"))
+    assert page.evaluate(COUNT_PIXELS, "--warn") > 20
 
 
 def test_alert_appears_by_itself_and_opens(open_page, desk):
