@@ -119,17 +119,20 @@ def _port(text: str) -> int:
 def data_paths(given: Sequence[str]) -> list[str]:
     """Return the paths that `given` names.
 
-    Each is one path, spaces and all, if there is such a file; else words as a shell would read them.
+    Each is one path, spaces and all, unless it makes paths that exist when read as a shell reads words.
     """
-    return [path for text in given for path in ([text] if Path(text).exists() else _words(text))]
+    return [path for text in given for path in _paths(text)]
 
 
-def _words(text: str) -> list[str]:
+def _paths(text: str) -> list[str]:
+    if Path(text).exists():
+        return [text]
     try:
         words = shlex.split(text)
     except ValueError:
         return [text]
-    return [path for word in words for path in sorted(glob(word)) or [word]]
+    paths = [path for word in words for path in sorted(glob(word)) or [word]]
+    return paths if any(Path(path).exists() for path in paths) else [text]
 
 
 def _venue_options(options: argparse.Namespace) -> list[str]:

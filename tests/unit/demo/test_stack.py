@@ -51,7 +51,8 @@ def test_data_names_one_path_with_spaces_or_several_as_a_shell_does(tmp_path: Pa
     assert data_paths([str(spaced)]) == [str(spaced)]
     assert data_paths([f"{one} '{spaced}'"]) == [str(one), str(spaced)]
     assert data_paths([f"{tmp_path}/*.gz"]) == [str(one), str(two)]
-    assert data_paths([str(one), "it's gone"]) == [str(one), "it's gone"]
+    assert data_paths([f"{one} /is/gone"]) == [str(one), "/is/gone"]
+    assert data_paths(["/is gone", "it's gone"]) == ["/is gone", "it's gone"]
 
 
 def test_port_that_cannot_be_had_is_named() -> None:
