@@ -16,20 +16,19 @@ help:
 
 $(VENV)/.runtime: requirements.txt
 	@echo "Installing what Chimera runs on (once)..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m chimera.install requirements.txt
+	@$(PYTHON) -m chimera.install $(VENV) requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing what the tests need (once)..."
-	@$(BIN)/python -m chimera.install requirements-dev.txt
+	@$(PYTHON) -m chimera.install $(VENV) requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.runtime
 dev: $(VENV)/.dev
 
 demo: $(VENV)/.runtime
-	@$(BIN)/python -m chimera.demo --port $(PORT) $(if $(DATA),--data $(DATA)) $(if $(SPEED),--speed $(SPEED))
+	@$(BIN)/python -m chimera.demo --port $(PORT) $(if $(DATA),--data "$$DATA") $(if $(SPEED),--speed "$(SPEED)")
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

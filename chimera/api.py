@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions, parsers, renderers
 from rest_framework.request import Request
@@ -76,7 +77,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after an error outside a REST view; Django has logged it."""
-    return _json_or_page(request, 500, _fault(), defaults.server_error)
+    return _json_or_page(request, 500, _fault(), _fault_page)
+
+
+def _fault_page(request: HttpRequest) -> HttpResponse:
+    """Name the id to look for; uses nothing that may be what is broken."""
+    page = loader.render_to_string("500.html", {"correlation_id": correlation_id()})
+    return HttpResponse(page, status=500)
 
 
 def _json_or_page(

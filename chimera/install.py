@@ -1,14 +1,14 @@
-"""``python -m chimera.install FILE``: pip, with a progress that fits a terminal and a log alike.
+"""``python -m chimera.install VENV FILE``: an environment, and pip with a progress for terminals and logs.
 
-Runs before anything is installed, so it uses the standard library alone. pip says what it collects; how
-many packages are unpacked is counted in the environment. If pip fails, the end of what it said is shown.
+Runs before anything is installed, so it uses the standard library alone. An environment that an interruption
+left without pip is made anew. pip says what it collects; how many packages are unpacked is counted in the
+environment. If a step fails, the end of what it said is shown.
 """
 
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 from queue import Empty, Queue
@@ -19,6 +19,7 @@ POLL_S = 0.2
 LOG_EVERY_S = 3.0
 SHOWN_OF_A_FAILURE = 15
 INTERRUPTED = 130
+PYTHON_MIN = (3, 11)
 
 _COLLECTING = re.compile(r"Collecting ([\w.-]+)")
 _DOWNLOADING = re.compile(r"\s*Downloading (?:\S*/)?([\w.]+-[\w.]+?)-\S+ (?:metadata )?(\(.+\))")
@@ -55,22 +56,52 @@ class Progress:
 
 
 def main() -> int:
-    [requirements] = sys.argv[1:]
+    venv, requirements = Path(sys.argv[1]), sys.argv[2]
+    if sys.version_info < PYTHON_MIN:
+        wanted, here = (".".join(map(str, v[:2])) for v in (PYTHON_MIN, sys.version_info))
+        sys.stdout.write(
+            f"Python {wanted} is needed and this is {here}: name another, PYTHON=...\n"
+        )
+        return 1
+    try:
+        return _make(venv) or _install(venv, requirements)
+    except KeyboardInterrupt:
+        sys.stdout.write("\nstopped; the next try goes on from here\n")
+        return INTERRUPTED
+
+
+def _make(venv: Path) -> int:
+    """Make the environment unless it is there and whole."""
+    python = venv / "bin" / "python"
+    whole = (str(python), "-m", "pip", "--version")
+    if python.exists() and subprocess.run(whole, capture_output=True).returncode == 0:  # noqa: S603
+        return 0
+    done = subprocess.run(  # noqa: S603 - our own command, no shell
+        (sys.executable, "-m", "venv", str(venv)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        sys.stdout.write(f"{done.stdout}no virtual environment could be made in {venv}\n")
+    return done.returncode
+
+
+def _install(venv: Path, requirements: str) -> int:
     command = (
-        *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
-        *("--progress-bar", "off", "-r", requirements),
+        *(str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"),
+        *("--no-input", "--progress-bar", "off", "-r", requirements),
     )
     began = time.monotonic()
-    progress = Progress(_unpacked())
     with subprocess.Popen(  # noqa: S603 - our own command, no shell
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
         try:
-            said = _follow(pip, progress)
+            said = _follow(pip, venv)
         except KeyboardInterrupt:
             pip.terminate()
-            sys.stdout.write("\nstopped; the next try goes on from what pip has kept\n")
-            return INTERRUPTED
+            raise
     if pip.returncode:
         tail = "".join(said[-SHOWN_OF_A_FAILURE:])
         sys.stdout.write(f"{tail}pip could not install {requirements}\n")
@@ -79,9 +110,10 @@ def main() -> int:
     return pip.returncode
 
 
-def _follow(pip: "subprocess.Popen[str]", progress: Progress) -> list[str]:
+def _follow(pip: "subprocess.Popen[str]", venv: Path) -> list[str]:
     """Show the progress until pip ends; return all that it said."""
     assert pip.stdout is not None
+    progress = Progress(_unpacked(venv))
     lines: Queue[str] = Queue()
     reader = Thread(target=_read, args=(pip.stdout, lines), daemon=True)
     reader.start()
@@ -93,7 +125,7 @@ def _follow(pip: "subprocess.Popen[str]", progress: Progress) -> list[str]:
             progress.hear(said[-1])
         except Empty:
             pass
-        words = progress.words(_unpacked())
+        words = progress.words(_unpacked(venv))
         if words != shown and (in_terminal or time.monotonic() >= due):
             shown, due = words, time.monotonic() + LOG_EVERY_S
             _show(words, in_terminal=in_terminal)
@@ -114,9 +146,8 @@ def _show(words: str, *, in_terminal: bool) -> None:
     sys.stdout.flush()
 
 
-def _unpacked() -> int:
-    """Count the packages in this environment."""
-    return sum(1 for _ in Path(sysconfig.get_paths()["purelib"]).glob("*.dist-info"))
+def _unpacked(venv: Path) -> int:
+    return sum(1 for _ in venv.glob("lib/python*/site-packages/*.dist-info"))
 
 
 if __name__ == "__main__":

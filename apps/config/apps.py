@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ConfigAppConfig(AppConfig):
     name = "apps.config"
     label = "config"
-    verbose_name = "S10 Config"
+    verbose_name = _("Configuration")

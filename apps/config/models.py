@@ -12,15 +12,20 @@ class Release(models.Model):
         ACTIVE = "ACTIVE", _("Active")
         SUPERSEDED = "SUPERSEDED", _("Superseded")
 
-    generation = models.PositiveBigIntegerField(unique=True)
-    bundle_hash = models.CharField(max_length=64, db_index=True)
-    name = models.CharField(max_length=48)
-    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
-    actor = models.CharField(max_length=150, help_text=_("a person's login, or a machine's name"))
-    reason = models.CharField(max_length=500)
-    created_at = models.DateTimeField()
+    generation = models.PositiveBigIntegerField(_("generation"), unique=True)
+    bundle_hash = models.CharField(_("bundle hash"), max_length=64, db_index=True)
+    name = models.CharField(_("name"), max_length=48)
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.ACTIVE)
+    actor = models.CharField(
+        _("actor"), max_length=150, help_text=_("a person's login, or a machine's name")
+    )
+    reason = models.CharField(_("reason"), max_length=500)
+    created_at = models.DateTimeField(_("created at"))
     announced_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("when the workers were told; empty if not yet")
+        _("announced at"),
+        null=True,
+        blank=True,
+        help_text=_("when the workers were told; empty if not yet"),
     )
 
     class Meta:

@@ -74,7 +74,7 @@ def open_simulation(
     Raises
     ------
     InvalidInput
-        If a file is unusable, or none holds bars of the bundle's symbols and interval.
+        If a file is unusable, or none holds bars of the bundle's interval for one of its symbols.
     """
     wanted = [
         recording
@@ -84,9 +84,11 @@ def open_simulation(
         and recording.interval in ("", bundle.interval, "8h")
     ]
     klines = [recording for recording in wanted if recording.kind is Kind.KLINES]
-    if not klines:
+    recorded = {symbol_of(recording.symbol, recording.market) for recording in klines}
+    if missing := [symbol for symbol in bundle.symbols if symbol not in recorded]:
         raise InvalidInput(
-            f"no file holds {bundle.interval} bars of {', '.join(bundle.symbols)}", field="data"
+            f"no file holds {bundle.interval} bars of {', '.join(missing)}, which the bundle trades",
+            field="data",
         )
     symbols: dict[Market, list[str]] = {}
     for recording in klines:

@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class GatewayAppConfig(AppConfig):
     name = "apps.gateway"
     label = "gateway"
-    verbose_name = "S12 Gateway"
+    verbose_name = _("Console")

@@ -23,7 +23,15 @@ from apps.gateway.api.queries import SYMBOL_PATTERN
 from apps.gateway.permissions import VIEW_DESK, full_name
 from apps.gateway.presenters import Item
 from apps.gateway.selectors.overview import overview_symbols
-from apps.health.families import FEATURES, MARKET, ORDER_REPORTS, POSITIONS, SIGNALS, stream
+from apps.health.families import (
+    FEATURES,
+    MARKET,
+    ORDER_REPORTS,
+    POSITIONS,
+    SIGNALS,
+    TRADES,
+    stream,
+)
 from chimera.bus import Bus, Message, Tail, open_bus
 from chimera.errors import Transient
 from chimera.events import decode
@@ -120,7 +128,8 @@ class NoSuchConsumer(AsyncWebsocketConsumer):
 def _watched(symbol: str, symbols: Iterable[str]) -> list[str]:
     """Name the streams: marks of all symbols, for their positions; the rest of the chosen one."""
     of_all = {stream(MARKET, name) for name in symbols}
-    of_chosen = {stream(FEATURES, symbol), stream(ORDER_REPORTS, symbol)} if symbol else set()
+    families = (FEATURES, ORDER_REPORTS, TRADES) if symbol else ()
+    of_chosen = {stream(family, symbol) for family in families}
     return sorted({SIGNALS, POSITIONS, *of_all, *of_chosen})
 
 
@@ -140,19 +149,19 @@ async def _widened(bus: Bus, tail: Tail, names: list[str]) -> Tail:
 
 
 def _items(messages: Iterable[Message], symbol: str) -> Iterable[Item]:
-    """Yield what the page shows of messages; of marks only the newest of each symbol."""
-    marks: dict[str, Item] = {}
+    """Yield what the page shows of messages; of prices only the newest of each symbol and kind."""
+    newest: dict[tuple[str, str], Item] = {}
     for message in messages:
         try:
             event = decode(message.payload)
         except msgspec.DecodeError:
             continue  # written by a newer version; the page shows what it knows
         for item in presenters.present(event):
-            if item["kind"] == "mark":
-                marks[item["symbol"]] = item
+            if item["kind"] in ("mark", "trade"):
+                newest[item["kind"], item["symbol"]] = item
             elif item["kind"] in _OF_ALL_SYMBOLS or symbol in (item["symbol"], ""):
                 yield item
-    yield from marks.values()
+    yield from newest.values()
 
 
 _OF_ALL_SYMBOLS = ("order", "position", "equity")

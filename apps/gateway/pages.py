@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.gateway.api.queries import (
+    AlertListQuery,
     DecisionListQuery,
     OrderListQuery,
     OverviewQuery,
@@ -31,6 +32,7 @@ from apps.gateway.words import WORDS
 from apps.health.selectors import health_overview
 from chimera.errors import ChimeraError, NotFound
 from chimera.events.decisions import Action
+from chimera.events.health import ServiceState
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
@@ -120,6 +122,15 @@ def positions(request: HttpRequest) -> HttpResponse:
         "console/positions.html",
         context | _next(request, page.next_cursor),
     )
+
+
+@desk_page
+def alerts(request: HttpRequest) -> HttpResponse:
+    asked = list_request(AlertListQuery, request.GET.dict())
+    page = lists.alert_list(asked)
+    filters = {"state": [ServiceState.DEGRADED.value, ServiceState.ERROR.value]}
+    context = _list_context(request, asked, filters) | {"rows": page.items}
+    return render(request, "console/alerts.html", context | _next(request, page.next_cursor))
 
 
 @desk_page

@@ -15,9 +15,11 @@ from chimera.events import (
     OrderChanged,
     OrderFilled,
     PositionChanged,
+    TradePrinted,
 )
 from chimera.events.base import Event
 from chimera.events.decisions import HoldReason, RuleTrace
+from chimera.events.health import ServiceReported
 from chimera.events.market import BarClosed
 from chimera.events.orders import OrderRecord
 
@@ -44,6 +46,8 @@ def present(event: Event) -> Iterator[Item]:
             yield equity_item(event)
         case MarkPriceChanged():
             yield mark_item(event.symbol, event.mark_px, event.ts_event)
+        case TradePrinted():
+            yield {"kind": "trade", "symbol": event.symbol, "ts": event.ts_event, "px": event.px}
         case _:
             return
 
@@ -186,6 +190,16 @@ def equity_item(equity: EquityMarked) -> Item:
         "unrealised": str(equity.unrealised_usdt),
         "day_pnl": str(equity.day_pnl_usdt),
         "open_positions": equity.open_positions,
+    }
+
+
+def alert_item(key: str, alert: ServiceReported) -> Item:
+    return {
+        "key": key,
+        "ts": alert.ts_init,  # what it is about may lie long before it was noticed
+        "service": alert.service,
+        "state": alert.state.value,
+        "detail": alert.detail,
     }
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("orders", pages.orders, name="orders"),
     path("orders/<str:key>", pages.order, name="order"),
     path("positions", pages.positions, name="positions"),
+    path("alerts", pages.alerts, name="alerts"),
     path("documents/<str:collection>/<str:key>", pages.document, name="document"),
     path("health", HealthView.as_view(), name="health"),
     path("ready", ReadyView.as_view(), name="ready"),

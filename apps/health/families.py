@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from chimera.runtime.topology import FAMILIES
 
 MARKET = "mkt:{}"
+TRADES = "trades:{}"
 FEATURES = "feat:events:{}"
 SIGNALS = "signals:new"
 ORDER_REPORTS = "ord:result:{}"

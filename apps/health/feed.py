@@ -20,16 +20,21 @@ LIVE_VENUE_URL = "https://fapi.binance.com"
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """The market's time, how much faster than the wall it runs, and when its recording ended."""
+    """The market's time, how much faster than the wall it runs, and when its recording ended.
+
+    `behind_ms` is how far the venue is from where it should be at that speed.
+    """
 
     now: Millis
     speed: float = 1.0
     ended_at: Millis | None = None
+    behind_ms: Millis = 0
 
 
 class _Position(msgspec.Struct):
     at: Millis
     done: bool
+    lag_ms: Millis
 
 
 class _Status(msgspec.Struct):
@@ -65,5 +70,6 @@ def venue_feed() -> Feed:
                 raise
         else:
             ended_at = told.feed.at if told.feed.done else None
-            return Feed(now=told.now, speed=told.speed, ended_at=ended_at)
+            behind_ms = told.feed.lag_ms
+            return Feed(now=told.now, speed=told.speed, ended_at=ended_at, behind_ms=behind_ms)
     return Feed(now=WallClock().now())

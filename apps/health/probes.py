@@ -24,6 +24,7 @@ from chimera.events.health import ServiceState
 from chimera.store.shared import shared_store
 
 TIMEOUT_S = 2.0
+BEHIND_WALL_MS = 5 * SECOND
 SILENT_BARS = 3
 SILENT_WALL_MS = 10 * SECOND  # of a fast replay; the record is read and written in wall time
 
@@ -75,7 +76,12 @@ def probe_market() -> Component:
 def market_trouble(feed: Feed, symbols: Sequence[SymbolWarmUp], interval_ms: Millis) -> str:
     """Say why some symbols are not decided on now, "" if all are."""
     if feed.ended_at is not None:
-        return f"the recording has ended at {iso_second(feed.ended_at)}: no more bars will come"
+        return f"the recording has ended at {iso_second(feed.ended_at)}: the market stands still, and its bars are empty"
+    if feed.behind_ms > BEHIND_WALL_MS * feed.speed:
+        return (
+            f"the venue cannot keep up with speed {feed.speed:g} and is "
+            f"{feed.behind_ms // SECOND} s behind: bars come too late to be traded on"
+        )
     patience_ms = max(SILENT_BARS * interval_ms, interval_ms + int(SILENT_WALL_MS * feed.speed))
     silent, warming = [], []
     for found in symbols:

@@ -5,9 +5,7 @@
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +23,7 @@ from rich.console import Console
 from chimera.bus.server import PrivateRedis
 from chimera.clock import Millis, iso_second
 from chimera.demo.bundle import Played, bundle_fitted
+from chimera.demo.claims import check_port, claim_folder
 from chimera.errors import ConfigInvalid, Unavailable
 from chimera.runtime.topology import LIVE_SERVICES
 
@@ -33,24 +32,25 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
 FEED_CHECK_S = 1.0
+BEHIND_S = 5.0  # of wall time
 WARM_UP_SHOWN_S = 15.0  # a recording without history warms up for longer; the pages show how far
-STATE_NAMES = (
-    *("logs", "redis", "static", "venue.json", "venue-state", "bundle.yaml"),
-    *("chimera.sqlite3", "celerybeat-schedule"),
-)
 
 
 class Stopped(Exception):
     """Somebody wants the demo to end before it is up; `stop` follows."""
 
 
-class _Feed(msgspec.Struct):
+class Feed(msgspec.Struct, frozen=True):
+    """How far the venue's market is, whether that is its end, and how far it should be beyond."""
+
     at: Millis
     done: bool
+    lag_ms: Millis
 
 
 class _VenueStatus(Played, frozen=True):
-    feed: _Feed
+    speed: float
+    feed: Feed
 
 
 @dataclass(slots=True)
@@ -67,6 +67,7 @@ class Demo:
     console: Console
     stopping: threading.Event = field(default_factory=threading.Event)
     env: dict[str, str] = field(default_factory=dict)
+    _lock: int | None = None
     _redis: PrivateRedis | None = None
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
@@ -81,7 +82,7 @@ class Demo:
         Stopped
             If it is not wanted any more.
         """
-        _check_port(self.port)
+        check_port(self.port)
         with self.console.status("starting Redis and the venue") as status:
             logins = self.prepare()
             status.update("starting workers and pages")
@@ -92,8 +93,7 @@ class Demo:
 
     def prepare(self) -> str:
         """Start Redis and the venue; make a fresh database with users and an active bundle."""
-        _clear(self.state_dir)
-        self.state_dir.mkdir(parents=True, mode=0o700)  # it holds keys
+        self._lock = claim_folder(self.state_dir)
         (self.state_dir / "logs").mkdir()
         self._redis = PrivateRedis(self.state_dir / "redis")
         self._redis.start()
@@ -189,16 +189,16 @@ class Demo:
     def watch(self) -> str | None:
         """Wait until told to stop (None) or a process ends by itself (its name).
 
-        Says so when the recording that the venue plays has ended.
+        Says so when the recording that the venue plays has ended, or the venue cannot keep up.
         """
-        has_ended, look_at = False, 0.0
+        told, look_at = "", 0.0
         while not self.stopping.wait(POLL_S):
             ended = self.ended()
             if ended is not None:
                 return ended
-            if not has_ended and time.monotonic() >= look_at:
+            if time.monotonic() >= look_at:
                 look_at = time.monotonic() + FEED_CHECK_S
-                has_ended = self._tell_end_of_recording()
+                told = self._tell_of_feed(told)
         return None
 
     def ended(self) -> str | None:
@@ -228,6 +228,9 @@ class Demo:
             self._redis.stop()
         for log in self._logs:
             log.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         return unclean
 
     def manage(self, *arguments: str, check: bool = True) -> str:
@@ -275,19 +278,17 @@ class Demo:
         with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - our own venue
             return msgspec.json.decode(answer.read(), type=_VenueStatus)
 
-    def _tell_end_of_recording(self) -> bool:
-        """Say that the recording has ended, if it has."""
+    def _tell_of_feed(self, told: str) -> str:
+        """Say what is new about the feed, once; return what was told last."""
         try:
-            feed = self._venue_status().feed
+            status = self._venue_status()
         except OSError:
-            return False  # a venue that ended is noticed by `ended`
-        if feed.done:
-            self.console.print(
-                f"[yellow]The recording has ended at {iso_second(feed.at)}: no more bars will come. "
-                "The pages stay; start again, or give more DATA.[/yellow]",
-                highlight=False,
-            )
-        return feed.done
+            return told  # a venue that ended is noticed by `ended`
+        kind, news = feed_news(status.feed, status.speed)
+        if kind in ("", told):
+            return told
+        self.console.print(f"[yellow]{news}[/yellow]", highlight=False, soft_wrap=True)
+        return kind
 
     def _outcome(self, process: "subprocess.Popen[str]") -> tuple[str, str]:
         while True:
@@ -342,6 +343,21 @@ class Demo:
         return self.state_dir / "logs" / f"{name}.log"
 
 
+def feed_news(feed: Feed, speed: float) -> tuple[str, str]:
+    """Return what somebody should know of the feed: which kind of news, and the words; or nothing."""
+    if feed.done:
+        return "ended", (
+            f"The recording has ended at {iso_second(feed.at)}: the market stands still, and its bars "
+            "are empty. The pages stay; start again, or give more DATA."
+        )
+    if feed.lag_ms > BEHIND_S * 1_000 * speed:
+        return "behind", (
+            f"The venue cannot keep up with SPEED={speed:g}: bars come too late to be traded on. "
+            "Start again with a lower SPEED."
+        )
+    return "", ""
+
+
 def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.Signals) -> None:
     """Make sure that a helper has ended."""
     if process.poll() is None:
@@ -351,28 +367,3 @@ def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", by: signal.
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _clear(state_dir: Path) -> None:
-    """Remove what an earlier demo left; a folder with anything else in it is somebody's."""
-    if state_dir.exists() and not state_dir.is_dir():
-        raise ConfigInvalid(f"{state_dir} is a file; --state names a folder")
-    inside = state_dir.iterdir() if state_dir.exists() else ()
-    foreign = sorted(path.name for path in inside if not path.name.startswith(STATE_NAMES))
-    if foreign:
-        raise ConfigInvalid(
-            f"{state_dir} holds {foreign[0]}, which no demo made, and would be emptied; "
-            "name another folder with --state"
-        )
-    shutil.rmtree(state_dir, ignore_errors=True)
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigInvalid(
-                f"port {port} cannot be had ({error.strerror}); choose another: make demo PORT=8093"
-            ) from error

@@ -206,6 +206,7 @@ UNFOLD = {
                     {"title": _("Decisions"), "icon": "rule", "link": "/decisions"},
                     {"title": _("Orders"), "icon": "receipt_long", "link": "/orders"},
                     {"title": _("Positions"), "icon": "donut_small", "link": "/positions"},
+                    {"title": _("Alerts"), "icon": "notifications", "link": "/alerts"},
                     {
                         "title": _("Releases"),
                         "icon": "deployed_code_history",

@@ -158,6 +158,19 @@ def service_reported(service: str, state: ServiceState, now: Millis) -> ServiceR
     )
 
 
+def alert(detail: str, now: Millis, service: str = "orders") -> Write:
+    """Return an alert as a worker records it."""
+    told = ServiceReported(
+        id=f"given-up:{now}",
+        ts_event=now,
+        ts_init=now,
+        service=service,
+        state=ServiceState.ERROR,
+        detail=detail,
+    )
+    return Write("alerts", told.id, told, "", now)
+
+
 @dataclass
 class Story:
     """A desk's record, grown bar by bar; without `with_stops` its positions stay unprotected."""

@@ -15,12 +15,13 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=0)
     parser.add_argument("--until", choices=("open", "flat"))
     parser.add_argument("--without-stops", action="store_true")
+    parser.add_argument("--alert", metavar="DETAIL")
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
     django.setup()
 
     from chimera.store.shared import shared_store
-    from tests.support.builders import Story
+    from tests.support.builders import Story, alert
 
     story = Story(with_stops=not options.without_stops).run(options.from_bar)
     writes, events = len(story.writes), len(story.events)
@@ -30,6 +31,8 @@ def main() -> None:
         story.step()
         told += 1
     shared_store().write(story.writes[writes:])
+    if options.alert:
+        shared_store().write([alert(options.alert, story.now)])
     if options.publish:
         asyncio.run(_publish(story.events[events:]))
     print(options.from_bar + told)

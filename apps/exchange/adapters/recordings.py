@@ -114,7 +114,7 @@ def find_recordings(paths: Sequence[Path]) -> list[Recording]:
         elif path.is_file():
             found.append(recording_of(path))
         else:
-            raise broken(path, "path", "the file must exist")
+            raise InvalidInput(f"{path}: no such file or folder", field="path")
     return sorted(found, key=lambda recording: recording.path)
 
 

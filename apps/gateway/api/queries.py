@@ -8,6 +8,7 @@ from rest_framework import serializers
 from apps.gateway.selectors.lists import ListRequest
 from chimera.errors import InvalidInput
 from chimera.events.decisions import Action, HoldReason
+from chimera.events.health import ServiceState
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
@@ -46,6 +47,10 @@ class OrderListQuery(ListQuery):
 
 class PositionListQuery(ListQuery):
     pass
+
+
+class AlertListQuery(ListQuery):
+    state = serializers.ChoiceField([state.value for state in ServiceState], required=False)
 
 
 class OverviewQuery(serializers.Serializer):

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from chimera.events.decisions import Action, HoldReason
+from chimera.events.health import ServiceState
 from chimera.events.orders import LiquiditySide, OrderState, OrderType, Purpose
 from chimera.instruments import Side
 from chimera.store import Collection
@@ -79,12 +80,20 @@ class OpenPosition(PositionItem):
     is_protected = serializers.BooleanField()
 
 
+class AlertItem(serializers.Serializer):
+    key = serializers.CharField()
+    ts = MillisField()
+    service = serializers.CharField()
+    state = serializers.ChoiceField(choices(ServiceState))
+    detail = serializers.CharField()
+
+
 class OverviewSerializer(serializers.Serializer):
     symbol = serializers.CharField(allow_null=True)
     symbols = serializers.ListField(child=serializers.CharField())
     items = serializers.ListField(
         child=serializers.DictField(),
-        help_text="kinds bar, features, mark, decision, order, fill, position, equity; the same "
+        help_text="kinds bar, features, mark, trade, decision, order, fill, position, equity; the same "
         "objects arrive on /ws/overview",
     )
     limits = serializers.DictField(child=serializers.IntegerField())
@@ -105,6 +114,11 @@ class PositionPage(serializers.Serializer):
 
     open = OpenPosition(many=True)
     items = PositionItem(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class AlertPage(serializers.Serializer):
+    items = AlertItem(many=True)
     next_cursor = serializers.CharField(allow_null=True)
 
 

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from apps.gateway import presenters
 from apps.gateway.api import serializers as shapes
 from apps.gateway.api.queries import (
+    AlertListQuery,
     DecisionListQuery,
     OrderListQuery,
     OverviewQuery,
@@ -125,6 +126,17 @@ class PositionListView(DeskView):
         return Response(body)
 
 
+class AlertListView(DeskView):
+    @extend_schema(
+        operation_id="alert_list", parameters=[AlertListQuery], responses=shapes.AlertPage
+    )
+    def get(self, request: Request) -> Response:
+        """List what somebody must look at, newest first."""
+        page = lists.alert_list(list_request(AlertListQuery, request.query_params.dict()))
+        items = [presenters.alert_item(found.key, found.body) for found in page.items]
+        return Response({"items": items, "next_cursor": page.next_cursor})
+
+
 class TraceView(DeskView):
     @extend_schema(responses=shapes.DocumentTraceSerializer)
     def get(self, request: Request, collection: str, key: str) -> Response:
@@ -140,5 +152,6 @@ urlpatterns = [
     path("orders", OrderListView.as_view(), name="api-orders"),
     path("orders/<str:key>", OrderView.as_view(), name="api-order"),
     path("positions", PositionListView.as_view(), name="api-positions"),
+    path("alerts", AlertListView.as_view(), name="api-alerts"),
     path("trace/<str:collection>/<str:key>", TraceView.as_view(), name="api-trace"),
 ]

@@ -1,4 +1,4 @@
-"""The console's lists: decisions, orders and positions, newest first, a page at a time."""
+"""The console's lists: decisions, orders, positions and alerts, newest first, a page at a time."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from apps.gateway.selectors.documents import KeptPage, document_page
 from apps.health.protection import Protection, protections
 from chimera.clock import Millis
 from chimera.events import DecisionMade, PositionChanged
+from chimera.events.health import ServiceReported
 from chimera.events.orders import OrderRecord
 from chimera.store import Collection
 from chimera.store.shared import shared_store
@@ -36,6 +37,10 @@ def position_list(asked: ListRequest) -> KeptPage[PositionChanged]:
     """Return snapshots of positions; the account's own marks lie beside them and are left out."""
     only = {"type": "position.changed.v1"}
     return _list(Collection.POSITIONS_SNAPSHOTS, PositionChanged, asked, only)
+
+
+def alert_list(asked: ListRequest) -> KeptPage[ServiceReported]:
+    return _list(Collection.ALERTS, ServiceReported, asked, {})
 
 
 def positions_open() -> list[Protection]:

@@ -10,20 +10,24 @@ from apps.config.selectors import bundle_active
 from apps.gateway import presenters
 from apps.gateway.presenters import Item
 from apps.gateway.selectors.documents import document_page
-from apps.health.families import MARKET, stream
+from apps.health.families import MARKET, TRADES, stream
 from apps.health.protection import positions_newest, stops_resting, symbols_known
 from chimera.bus import RedisBus
 from chimera.bus.connection import RedisLink
 from chimera.errors import ChimeraError, NotFound
 from chimera.events import (
     ACCOUNT,
+    BarClosed,
     DecisionMade,
     EquityMarked,
     FeaturesComputed,
+    HistoryLoaded,
     MarkPriceChanged,
     OrderFilled,
+    TradePrinted,
     decode,
 )
+from chimera.events.base import Event
 from chimera.events.orders import OrderRecord
 from chimera.store import Collection
 from chimera.store.shared import shared_store
@@ -33,8 +37,9 @@ DECISIONS = 180
 ORDERS = 100
 FILLS = 100
 EQUITY = 400
-_MARKS_READ = 200
-_MARKS_TIMEOUT_S = 1.0
+_PRICES_READ = 200
+_PRICES_TIMEOUT_S = 1.0
+_Wanted = tuple[str, str, type[Event]]  # family, symbol, kind
 
 
 def overview_symbols() -> list[str]:
@@ -59,11 +64,11 @@ def overview_snapshot(symbol: str | None) -> dict[str, Any]:
         raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
     chosen = symbol or (symbols[0] if symbols else None)
     items = [*_account_items(), *(_symbol_items(chosen) if chosen else ())]
-    watched = {item["symbol"] for item in items if item["kind"] == "position"} | {chosen or ""}
+    held = {item["symbol"] for item in items if item["kind"] == "position"} - {chosen or ""}
     return {
         "symbol": chosen,
         "symbols": symbols,
-        "items": [*items, *_mark_items(sorted(watched - {""}))],
+        "items": [*items, *_price_items(chosen, held)],
         "limits": {
             "bar": BARS,
             "decision": DECISIONS,
@@ -94,7 +99,8 @@ def _symbol_items(symbol: str) -> list[Item]:
     decisions = document_page(Collection.DECISIONS, DecisionMade, equal=of_symbol, limit=DECISIONS)
     orders = document_page(Collection.ORDERS, OrderRecord, equal=of_symbol, limit=ORDERS)
     fills = document_page(Collection.FILLS, OrderFilled, equal=of_symbol, limit=FILLS)
-    items = [presenters.bar_item(signal.body.inputs.bar) for signal in reversed(signals.items)]
+    signalled = [signal.body.inputs.bar for signal in reversed(signals.items)]
+    items = [presenters.bar_item(bar) for bar in _bars(symbol, signalled)]
     for signal in signals.items[:1]:
         items += (i for i in presenters.present(signal.body) if i["kind"] != "bar")
     items += (presenters.decision_item(d.key, d.body) for d in reversed(decisions.items))
@@ -103,30 +109,54 @@ def _symbol_items(symbol: str) -> list[Item]:
     return items
 
 
-def _mark_items(symbols: list[str]) -> list[Item]:
-    """Return the marks that lately passed on the bus; without Redis the signals' own must do."""
+def _bars(symbol: str, signalled: list[BarClosed]) -> list[BarClosed]:
+    """Return the bars of signals, oldest first, behind those that factors were warmed on."""
+    missing = BARS - len(signalled)
+    if missing <= 0:
+        return signalled
+    first = signalled[0] if signalled else None
+    page = document_page(
+        Collection.FEATURES,
+        HistoryLoaded,
+        equal={"symbol": symbol, "interval": first.interval if first else None},
+        ts_to=first.ts_event if first else None,
+        limit=1,
+    )
+    warmed = page.items[0].body.bars if page.items else ()
+    earlier = [bar for bar in warmed if first is None or bar.open_time < first.open_time]
+    return [*earlier[-missing:], *signalled]
+
+
+def _price_items(chosen: str | None, held: set[str]) -> list[Item]:
+    """Return the newest mark of each symbol and trade of the chosen one that passed on the bus.
+
+    Without Redis the marks that signals bring must do.
+    """
+    wanted: list[_Wanted] = [(MARKET, symbol, MarkPriceChanged) for symbol in sorted(held)]
+    if chosen:
+        wanted += [(MARKET, chosen, MarkPriceChanged), (TRADES, chosen, TradePrinted)]
     try:
-        return asyncio.run(_newest_marks(symbols))
+        return asyncio.run(_newest(wanted))
     except (ChimeraError, TimeoutError):
         return []
 
 
-async def _newest_marks(symbols: list[str]) -> list[Item]:
+async def _newest(wanted: list[_Wanted]) -> list[Item]:
     link = RedisLink(settings.REDIS_URL)
     bus = RedisBus(link, producer="console", epoch=0)
     try:
-        async with asyncio.timeout(_MARKS_TIMEOUT_S):
-            return [item for symbol in symbols for item in await _newest_mark(bus, symbol)]
+        async with asyncio.timeout(_PRICES_TIMEOUT_S):
+            return [item for what in wanted for item in await _newest_of(bus, *what)]
     finally:
         await link.close()
 
 
-async def _newest_mark(bus: RedisBus, symbol: str) -> list[Item]:
-    for message in await bus.latest(stream(MARKET, symbol), _MARKS_READ):
+async def _newest_of(bus: RedisBus, family: str, symbol: str, kind: type[Event]) -> list[Item]:
+    for message in await bus.latest(stream(family, symbol), _PRICES_READ):
         try:
             event = decode(message.payload)
         except msgspec.DecodeError:
             continue
-        if isinstance(event, MarkPriceChanged):
+        if isinstance(event, kind):
             return list(presenters.present(event))
     return []

@@ -1,5 +1,6 @@
 """The whole story of a decision, an order or any other document: what led to it and what it led to."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -138,7 +139,7 @@ def _summary(collection: str, body: dict[str, Any]) -> str:
         case Collection.FILLS:
             return f"{body.get('side', '')} {body.get('last_qty', '')} @ {body.get('last_px', '')}"
         case Collection.POSITIONS_SNAPSHOTS if "qty" in body:
-            return f"{body['qty']} @ {body.get('entry_px', '')}"
+            return f"{body['qty']} @ {body['entry_px']}" if Decimal(body["qty"]) else "flat"
         case Collection.FUNDING_RECORDS:
             return f"{body.get('amount', '')} {body.get('asset', '')}"
         case Collection.SIGNALS:

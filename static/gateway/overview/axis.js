@@ -6,6 +6,11 @@ const MINUTE = 60_000;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440, 2880, 10080].map((m) => m * MINUTE);
 const PX_PER_TICK = 90;
 
+// A span that axes can be drawn over: one moment alone is widened to a minute.
+export function timeSpan(from, to) {
+  return to - from >= MINUTE ? [from, to] : [from, from + MINUTE];
+}
+
 export function timeScale(palette) {
   return {
     type: "linear",

@@ -15,6 +15,7 @@ export class Desk {
     this.equity = new Map();
     this.positions = new Map();
     this.marks = new Map();
+    this.trade = null;
     this.features = null;
     snapshot.items.forEach((item) => this.apply(item));
   }
@@ -28,6 +29,9 @@ export class Desk {
       case "order": newer(this.orders, item.key, item, "revision"); break;
       case "position": newer(this.positions, item.symbol, item, "sequence"); break;
       case "mark": newer(this.marks, item.symbol, item, "ts"); break;
+      case "trade":
+        if (!this.trade || item.ts >= this.trade.ts) this.trade = item;
+        break;
       case "features":
         if (!this.features || item.ts >= this.features.ts) this.features = item;
         break;

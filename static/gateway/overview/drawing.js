@@ -102,7 +102,7 @@ function slotWidth(x, bars, step) {
 
 function held({ context, area, palette }, decision, centre, slot) {
   const width = Math.max(2, Math.min(6, slot * 0.6));
-  context.fillStyle = decision.reason === "no_rule_matched" ? palette.held : palette.warn;
+  context.fillStyle = decision.rule === null ? palette.held : palette.warn;
   context.fillRect(centre - width / 2, area.bottom - RIBBON, width, RIBBON);
   return { y: area.bottom - RIBBON / 2, rx: Math.max(3, slot / 2), ry: RIBBON };
 }

@@ -1,6 +1,6 @@
 // The equity curve.
 
-import { timeScale, valueScale } from "./axis.js";
+import { timeScale, timeSpan, valueScale } from "./axis.js";
 import { colours } from "./colours.js";
 import { money } from "./format.js";
 
@@ -16,8 +16,7 @@ export class EquityChart {
     this.points = marks.map((mark) => ({ x: mark.ts, y: Number(mark.equity) }));
     this.chart.data.datasets[0].data = this.points;
     const { x } = this.chart.options.scales;
-    x.min = this.points[0]?.x;
-    x.max = this.points.length > 1 ? this.points.at(-1).x : undefined;
+    if (this.points.length) [x.min, x.max] = timeSpan(this.points[0].x, this.points.at(-1).x);
     this.chart.update("none");
   }
 

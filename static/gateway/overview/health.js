@@ -25,6 +25,9 @@ function show(health) {
   fill(document.getElementById("health-services"), health.services.map((service) => el("li",
     { class: `state-${service.state.toLowerCase()}`, "data-service": service.service },
     dot(), service.service, el("span", { class: "hidden" }, ` ${service.state}`))));
+  fill(document.getElementById("health-troubles"), health.components.filter((component) => component.state !== "OK")
+    .map(({ name, state, detail }) => el("li", { class: `state-${state.toLowerCase()}` },
+      dot(), detail ? `${name}: ${detail}` : name)));
   fill(document.getElementById("health-components"), health.components.map((component) => el("tr",
     { class: `state-${component.state.toLowerCase()}` },
     el("td", {}, component.name), el("td", {}, dot(), component.state), el("td", {}, component.detail))));

@@ -1,5 +1,6 @@
 // The overview: one desk, drawn at most once a frame.
 
+import { watchAlerts } from "./alerts.js";
 import { EquityChart } from "./equity_chart.js";
 import { price, utcClock } from "./format.js";
 import { watchHealth } from "./health.js";
@@ -67,3 +68,4 @@ new Live({
   },
 }).start();
 watchHealth(document.getElementById("health"));
+watchAlerts(document.getElementById("alerts"), { words });

@@ -27,6 +27,9 @@ export class Panels {
     const found = desk.symbol ? desk.priceOf(desk.symbol) : null;
     text("last-px", found ? price(found.px) : "–");
     text("last-source", found ? this.words[found.source] : "");
+    const { trade } = desk;
+    text("last-trade", trade ? `· ${this.words.last_trade} ${price(trade.px)}` : "");
+    byId("last-trade").title = trade ? `${utcClock(trade.ts)} UTC · ${localClock(trade.ts)}` : "";
   }
 
   #positions(positions) {

@@ -106,6 +106,7 @@ def test_admin_shows_releases_and_changes_none(client):
     client.force_login(User.objects.create_superuser("root"))
     listed = client.get("/admin/config/release/")
     assert "try it" in listed.content.decode()
+    assert f"{release.created_at:%Y-%m-%d %H:%M:%S} UTC" in listed.content.decode()
     assert client.get(f"/admin/config/release/{release.pk}/change/").status_code == 200
     assert client.post(f"/admin/config/release/{release.pk}/change/", {}).status_code == 403
     assert client.get("/admin/config/release/add/").status_code == 403

@@ -3,8 +3,11 @@
 import pytest
 
 from apps.gateway.selectors.overview import BARS
+from chimera.clock import MINUTE
+from chimera.events import HistoryLoaded
 from chimera.events.orders import OrderState
-from tests.support.builders import SYMBOL, Story
+from chimera.store import Write
+from tests.support.builders import START, SYMBOL, Story, alert, bar
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +49,55 @@ def test_overview_keeps_to_its_limits_and_to_the_newest(viewer, desk_store):
     assert bars[-1]["ts"] // 60_000 == told.now // 60_000
 
 
+def test_overview_draws_the_bars_of_the_warm_up_before_those_of_signals(viewer, story, desk_store):
+    warmed = tuple(bar(1, 2, 1, 2, START - back * MINUTE) for back in range(300, 0, -1))
+    history = HistoryLoaded(
+        id="warm",
+        ts_event=START,
+        ts_init=START,
+        symbol=SYMBOL,
+        interval="1m",
+        bars=(*warmed, bar(1, 2, 1, 2, START)),
+    )
+    desk_store.write([Write("features", "warm", history, SYMBOL, START)])
+    bars = kinds(get(viewer, "overview"))["bar"]
+    assert [found["open_time"] for found in bars] == [
+        START + n * MINUTE for n in range(90 - BARS, 90)
+    ]
+    assert bars[-90]["volume"] == 12.5
+    assert bars[-90]["high"] != 2
+
+
+def test_overview_before_the_first_signal_draws_the_warm_up(viewer, desk_store, monkeypatch):
+    monkeypatch.setattr("apps.gateway.selectors.overview.overview_symbols", lambda: [SYMBOL])
+    history = HistoryLoaded(
+        id="warm",
+        ts_event=START,
+        ts_init=START,
+        symbol=SYMBOL,
+        interval="1m",
+        bars=(bar(1, 2, 1, 2, START),),
+    )
+    desk_store.write([Write("features", "warm", history, SYMBOL, START)])
+    assert [found["high"] for found in kinds(get(viewer, "overview"))["bar"]] == [2]
+
+
+def test_alerts_come_newest_first_and_filtered(viewer, desk_store):
+    assert get(viewer, "alerts") == {"items": [], "next_cursor": None}
+    desk_store.write([alert("one was given up", START), alert("another", START + 5, "strategy")])
+    newest, oldest = get(viewer, "alerts")["items"]
+    assert newest == {
+        "key": f"given-up:{START + 5}",
+        "ts": START + 5,
+        "service": "strategy",
+        "state": "ERROR",
+        "detail": "another",
+    }
+    assert oldest["detail"] == "one was given up"
+    assert get(viewer, "alerts", state="DEGRADED")["items"] == []
+    assert len(get(viewer, "alerts", state="ERROR", ts_to=START + 1)["items"]) == 1
+
+
 def test_overview_shows_the_open_position_with_its_stop(viewer, desk_store):
     told = Story()
     while not told.position.qty:
@@ -77,6 +129,7 @@ def test_overview_of_an_unknown_symbol_is_not_found(viewer, story):
         ("orders", {"state": "LOST"}, "state"),
         ("orders", {"side": "UP"}, "side"),
         ("positions", {"symbol": "x" * 400}, "symbol"),
+        ("alerts", {"state": "FINE"}, "state"),
     ],
 )
 def test_query_out_of_bounds_is_refused_naming_the_field(viewer, desk_store, path, query, field):

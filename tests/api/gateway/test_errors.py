@@ -93,6 +93,18 @@ def test_error_outside_a_view_names_no_cause(viewer, monkeypatch):
     assert b"secret" not in answer.content
 
 
+def test_broken_page_names_the_id_to_look_for_and_no_cause(viewer, monkeypatch):
+    def broken(*_: object) -> None:
+        raise ValueError("the secret is 42")
+
+    monkeypatch.setattr("apps.gateway.pages.overview_symbols", broken)
+    viewer.raise_request_exception = False
+    answer = viewer.get("/")
+    assert answer.status_code == 500
+    assert answer["X-Correlation-ID"] in answer.content.decode()
+    assert b"secret" not in answer.content
+
+
 def test_unforeseen_error_of_a_view_names_no_cause(viewer, monkeypatch):
     def broken(*_: object) -> None:
         raise ValueError("the secret is 42")

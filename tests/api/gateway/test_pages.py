@@ -11,7 +11,7 @@ from django.test import Client
 from chimera.events import encode
 from chimera.events.decisions import Action
 from chimera.store import Write
-from tests.support.builders import SYMBOL, Story
+from tests.support.builders import START, SYMBOL, Story, alert
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +40,13 @@ def test_overview_offers_the_symbols_and_names_its_sources(viewer, story):
     text = page(viewer, f"/?symbol={SYMBOL}")
     assert f"<option selected>{SYMBOL}</option>" in text
     assert 'data-snapshot-url="/api/v1/overview"' in text
+
+
+def test_overview_names_what_is_wrong_without_a_click(viewer, story):
+    text = page(viewer, "/")
+    troubles = re.search(r'id="health-troubles".*?</ul>', text, re.DOTALL)[0]
+    assert "redis: " in troubles
+    assert "database" not in troubles
 
 
 def test_decision_page_says_outcomes_in_words(viewer, story):
@@ -76,6 +83,15 @@ def test_positions_page_raises_the_alarm_for_a_bare_position(viewer, desk_store)
     assert "UNPROTECTED" in page(viewer, "/positions")
 
 
+def test_alerts_page_says_what_happened_and_leads_to_the_document(viewer, desk_store):
+    written = alert("what came was <b>not</b> understood", START)
+    desk_store.write([written])
+    text = page(viewer, "/alerts?state=ERROR")
+    assert "what came was <b>not</b> understood" in text
+    assert f'href="/documents/alerts/{written.key}"' in text
+    assert "As stored" in page(viewer, f"/documents/alerts/{written.key}")
+
+
 def test_lists_page_on_and_keep_their_filters(viewer, story):
     first = page(viewer, "/decisions?action=HOLD&limit=20")
     following = re.search(r'rel="next" href="\?([^"]+)"', first).group(1)
@@ -85,7 +101,7 @@ def test_lists_page_on_and_keep_their_filters(viewer, story):
     assert not set(rows.findall(first)) & set(rows.findall(second))
 
 
-@pytest.mark.parametrize("path", ["/decisions", "/orders", "/positions"])
+@pytest.mark.parametrize("path", ["/decisions", "/orders", "/positions", "/alerts"])
 def test_empty_lists_say_why(viewer, desk_store, path):
     assert 'class="note"' in page(viewer, path)
 
@@ -121,6 +137,12 @@ def test_missing_document_shows_a_page(viewer, desk_store):
 
 def test_person_without_role_is_told_so(client_of, desk_store):
     assert "Your account has no role" in page(client_of("roleless"), "/", 403)
+
+
+def test_person_whose_role_is_too_small_is_told_so(client_of, desk_store):
+    text = page(client_of("approver"), "/admin/auth/user/", 403)
+    assert "Your role does not include this" in text
+    assert "has no role" not in text
 
 
 @pytest.mark.parametrize("path", ["/", "/decisions", "/admin/login/"])

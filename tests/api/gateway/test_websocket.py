@@ -24,7 +24,8 @@ from apps.gateway.routing import websocket_urlpatterns
 from apps.gateway.selectors.overview import overview_snapshot
 from chimera.bus import Outgoing, open_bus
 from chimera.bus.server import PrivateRedis
-from chimera.events import MarkPriceChanged, encode, stream_of
+from chimera.events import MarkPriceChanged, TradePrinted, encode, stream_of
+from chimera.instruments import Side
 from tests.support.builders import SYMBOL, Story
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,14 +199,31 @@ async def test_symbol_that_begins_to_trade_brings_its_mark_too(redis, person, se
     pytest.fail("the mark of a held symbol never came")
 
 
-async def test_busy_market_brings_only_its_newest_mark(redis, person, settings, story):
+@pytest.mark.parametrize("kind", ["mark", "trade"])
+async def test_busy_market_brings_only_its_newest_prices(redis, person, settings, story, kind):
     communicator = await connected(person)
     await received(communicator)
-    await publish(settings, [_mark(story.now + n) for n in range(300)])
+    price_at = {"mark": _mark, "trade": _trade}[kind]
+    await publish(settings, [price_at(story.now + n) for n in range(300)])
     items = await items_until(
         communicator, lambda got: bool(got) and got[-1]["ts"] == story.now + 299
     )
     assert len(items) < 20
+    snapshot = await sync_to_async(overview_snapshot)(SYMBOL)
+    assert items[-1] in snapshot["items"]
+
+
+def _trade(ts: int) -> TradePrinted:
+    return TradePrinted(
+        id=f"trade:{ts}",
+        ts_event=ts,
+        ts_init=ts,
+        symbol=SYMBOL,
+        trade_id=ts,
+        px=94_001.0,
+        qty=0.5,
+        aggressor=Side.BUY,
+    )
 
 
 def _mark(ts: int) -> MarkPriceChanged:

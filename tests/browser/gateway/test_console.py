@@ -165,13 +165,67 @@ def test_language_changes_the_page(open_page):
     wait_live(page)
 
 
+def load_with(page: Page, change) -> None:
+    """Load the overview anew, its snapshot's items as `change` returns them."""
+
+    def changed(route) -> None:
+        snapshot = route.fetch().json()
+        route.fulfill(json={**snapshot, "items": change(snapshot["items"])})
+
+    page.route(re.compile("/api/v1/overview"), changed)
+    page.reload()
+    wait_live(page)
+    page.unroute(re.compile("/api/v1/overview"))
+
+
+def test_equity_of_one_moment_is_drawn_on_a_plain_axis(open_page):
+    page = open_page()
+
+    def one_mark(items: list[dict]) -> list[dict]:
+        marks = [item for item in items if item["kind"] == "equity"]
+        return [item for item in items if item["kind"] != "equity"] + marks[-1:]
+
+    load_with(page, one_mark)
+    assert page.evaluate("Chart.getChart('equity').scales.x.ticks.length") <= 3
+
+
+def test_ribbon_is_amber_only_where_a_rule_matched(open_page):
+    page = open_page()
+
+    def all_held(rule: str | None):
+        held = {"action": "HOLD", "reason": "learned_late", "rule": rule}
+        return lambda items: [
+            {**item, **held} if item["kind"] == "decision" else item
+            for item in items
+            if item["kind"] in ("bar", "decision")
+        ]
+
+    load_with(page, all_held(None))
+    assert page.evaluate(COUNT_PIXELS, "--warn") == 0
+    load_with(page, all_held("trend_up"))
+    assert page.evaluate(COUNT_PIXELS, "--warn") > 20
+
+
+def test_alert_appears_by_itself_and_opens(open_page, desk):
+    page = open_page("viewer")
+    expect(page.locator("#alerts")).to_contain_text("No alert")
+    desk.tell("--alert", "an event was <i>given up</i>")
+    expect(page.locator("#alerts .tag")).to_have_text("ERROR")
+    expect(page.locator("#alerts")).to_contain_text("an event was <i>given up</i>")
+    page.locator("#alerts a").click()
+    expect(page.get_by_role("heading", name="As stored")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page).to_have_url(re.compile("/alerts$"))
+
+
 @pytest.mark.parametrize("width", [400, 768, 1440])
 def test_no_page_is_wider_than_its_window(open_page, width):
     page = open_page("viewer", width=width)
     wait_live(page)
     decision = page.locator("#decisions tr a").first.get_attribute("href")
     order = page.locator("#orders tr a").first.get_attribute("href")
-    for path in ("/", "/decisions", "/orders", "/positions", decision, order):
+    for path in ("/", "/decisions", "/orders", "/positions", "/alerts", decision, order):
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} wide"
@@ -201,5 +255,6 @@ def test_position_without_stop_raises_an_alarm_in_words(open_page, desk):
     desk.tell("--until", "open", "--without-stops")
     expect(page.locator("#positions [role=alert]")).to_contain_text("UNPROTECTED")
     expect(page.locator("#health-colour")).to_contain_text("RED")
+    expect(page.locator("#health-troubles")).to_contain_text("protection: no acknowledged stop")
     page.goto("/positions")
     expect(page.locator(".tag-alarm")).to_contain_text("UNPROTECTED")

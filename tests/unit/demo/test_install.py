@@ -35,11 +35,26 @@ def test_progress_names_what_is_downloaded_then_counts_what_is_unpacked() -> Non
     assert progress.words(9) == "unpacking: 3 of 3 packages"
 
 
+def test_environment_that_was_left_half_made_is_made_whole(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    wanted = tmp_path / "requirements.txt"
+    wanted.touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "chimera.install", str(venv), str(wanted)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "installed in" in done.stdout
+
+
 def test_failure_of_pip_is_shown_and_fails(tmp_path: Path) -> None:
     wanted = tmp_path / "requirements.txt"
     wanted.write_text(f"nothing @ file://{tmp_path}/missing.whl\n")
     done = subprocess.run(
-        [sys.executable, "-m", "chimera.install", str(wanted)],
+        [sys.executable, "-m", "chimera.install", sys.prefix, str(wanted)],
         cwd=ROOT,
         capture_output=True,
         text=True,

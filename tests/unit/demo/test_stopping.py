@@ -1,5 +1,6 @@
 """A demo that stops while it starts, being told to or having to: at once, in few words, and with no process left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,14 @@ from chimera.bus.server import free_port
 from chimera.demo.stack import ROOT
 
 FOUND_S, PROMPT_S = 30.0, 10.0
+INTERRUPTED_AT_RICH = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "rich.console":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+"""
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -46,6 +55,20 @@ def test_demo_told_twice_while_it_starts_stops_cleanly(
         demo.kill()
     assert (demo.returncode, output.splitlines()[-1]) == (0, "Everything has stopped.")
     assert [p for p in started if p.is_running()] == []
+
+
+def test_demo_interrupted_while_its_program_is_read_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_AT_RICH)
+    demo = subprocess.run(
+        [sys.executable, "-m", "chimera.demo", "--state", str(tmp_path / "demo")],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=FOUND_S,
+    )
+    assert (demo.returncode, demo.stdout, demo.stderr) == (130, "", "")
+    assert not (tmp_path / "demo").exists()
 
 
 def test_demo_without_its_data_says_so_in_one_line(tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from chimera.demo.stack import ROOT
 from chimera.errors import Unavailable
+
+BUNDLE = ROOT / "bundles" / "demo.yaml"
+DEMO = BUNDLE.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -25,13 +29,27 @@ def test_simulate_names_the_option_that_is_out_of_range(tmp_path: Path, options)
         call_command("simulate", str(tmp_path), *options)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"- 1"])
-def test_simulate_refuses_a_bundle_that_cannot_be_read(tmp_path: Path, content) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "--bundle: .*bundle.yaml cannot be read: No such file"),
+        (b"\xff\xfe", "--bundle: .*bundle.yaml is not UTF-8 text"),
+        (b"- 1", "Expected `object`"),
+        (DEMO.replace(b"rsi_7 < 38", b"rsi_9 < 38"), r"rules\[0\].when: .*unknown name rsi_9"),
+    ],
+)
+def test_simulate_refuses_a_bundle_that_cannot_be_used(tmp_path: Path, content, message) -> None:
     path = tmp_path / "bundle.yaml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match=message):
         call_command("simulate", str(tmp_path), "--bundle", str(path))
+
+
+def test_simulate_names_the_symbols_that_no_file_holds(tmp_path: Path) -> None:
+    (tmp_path / "um-BTCUSDT-1m-2025.parquet").touch()
+    with pytest.raises(CommandError, match="no file holds 1m bars of ETHUSDT-PERP, SOLUSDT-PERP"):
+        call_command("simulate", str(tmp_path), "--bundle", str(BUNDLE))
 
 
 @pytest.mark.parametrize(

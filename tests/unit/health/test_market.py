@@ -10,7 +10,7 @@ import pytest
 
 from apps.config.core.loading import load_bundle
 from apps.health.feed import Feed, venue_feed
-from apps.health.probes import SILENT_BARS, SILENT_WALL_MS, market_trouble
+from apps.health.probes import BEHIND_WALL_MS, SILENT_BARS, SILENT_WALL_MS, market_trouble
 from apps.health.warm_up import SymbolWarmUp, warm_ups
 from chimera.clock import MINUTE, WallClock
 from chimera.events import BundleActivated, HistoryLoaded, encode
@@ -48,7 +48,20 @@ def test_fast_replay_has_as_much_wall_time_to_record_its_bars() -> None:
 def test_recording_that_has_ended_says_so_before_all_else() -> None:
     feed = Feed(now=NOW, ended_at=START)
     trouble = market_trouble(feed, [symbol(behind_ms=NOW - START)], MINUTE)
-    assert trouble == "the recording has ended at 2025-05-04 15:54:00 UTC: no more bars will come"
+    assert trouble == (
+        "the recording has ended at 2025-05-04 15:54:00 UTC: the market stands still, "
+        "and its bars are empty"
+    )
+
+
+def test_venue_that_cannot_keep_up_says_so() -> None:
+    behind = BEHIND_WALL_MS * 40
+    assert market_trouble(Feed(now=NOW, speed=40, behind_ms=behind), [symbol()], MINUTE) == ""
+    trouble = market_trouble(Feed(now=NOW, speed=40, behind_ms=behind + 1), [symbol()], MINUTE)
+    assert trouble == (
+        "the venue cannot keep up with speed 40 and is 200 s behind: "
+        "bars come too late to be traded on"
+    )
 
 
 def test_warm_up_says_how_far_it_is() -> None:
@@ -84,10 +97,10 @@ def answered(settings) -> Iterator[dict[str, object]]:
 def test_feed_is_the_venues_own_and_elsewhere_the_wall(answered) -> None:
     before = WallClock().now()
     assert before <= venue_feed().now <= WallClock().now()
-    answered |= {"now": 9, "speed": 60.0, "feed": {"at": 7, "done": True}}
+    answered |= {"now": 9, "speed": 60.0, "feed": {"at": 7, "done": True, "lag_ms": 0}}
     assert venue_feed() == Feed(now=9, speed=60.0, ended_at=7)
-    answered |= {"feed": {"at": 7, "done": False}}
-    assert venue_feed() == Feed(now=9, speed=60.0)
+    answered |= {"feed": {"at": 7, "done": False, "lag_ms": 5}}
+    assert venue_feed() == Feed(now=9, speed=60.0, behind_ms=5)
 
 
 ACTIVE = BundleActivated(

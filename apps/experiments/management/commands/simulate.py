@@ -32,14 +32,14 @@ class Command(BaseCommand):
         try:
             simulation = open_simulation(
                 options["data"],
-                bundle=import_string("apps.config.core.loading.load_bundle")(
-                    options["bundle"].read_text()
-                ),
+                bundle=import_string("apps.config.services.bundle_check")(
+                    _text(options["bundle"])
+                ).bundle,
                 wallet_usdt=options["wallet"],
                 bars=options["bars"],
             )
-        except (ChimeraError, OSError, UnicodeDecodeError) as error:
-            raise CommandError(str(error)) from error
+        except ChimeraError as error:
+            raise CommandError(error.message) from error
         began = time.perf_counter()
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("simulating", total=simulation.total_bars)
@@ -54,6 +54,15 @@ class Command(BaseCommand):
         for name, value in result.items():
             self.stdout.write(f"{name:>20}  {value}")
         self.stdout.write(f"{'bars a second':>20}  {simulation.total_bars / seconds:,.0f}")
+
+
+def _text(bundle: Path) -> str:
+    try:
+        return bundle.read_text()
+    except OSError as error:
+        raise CommandError(f"--bundle: {bundle} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"--bundle: {bundle} is not UTF-8 text") from error
 
 
 def _count(text: str) -> int:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         patience_s = options["patience"]
         deadline = None if patience_s is None else time.monotonic() + patience_s
         try:
