@@ -44,6 +44,8 @@ def test_production_with_everything_set_starts(complete) -> None:
     [
         ({"CHIMERA_SECRET_KEY": "", "DATABASE_URL": ""}, "CHIMERA_SECRET_KEY, DATABASE_URL"),
         ({"CHIMERA_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"CHIMERA_SECRET_KEY": "k" * 60}, "must be random"),
+        ({"CHIMERA_SECRET_KEY": "django-insecure-" + "0123456789" * 6}, "must be random"),
         ({"CHIMERA_ALLOWED_HOSTS": "chimera.example,*"}, "CHIMERA_ALLOWED_HOSTS"),
         ({"DATABASE_URL": "garbage"}, "DATABASE_URL"),
         ({"CHIMERA_LOG_LEVEL": "LOUD"}, "CHIMERA_LOG_LEVEL"),
