@@ -47,8 +47,7 @@ class Beginning:
 
     def _learn_bundle(self, event: BundleActivated) -> bool:
         bundles = [known for known in self._first if isinstance(known, BundleActivated)]
-        known_of = [*bundles, self.unusable] if self.unusable else bundles
-        if any(event.generation <= known.generation for known in known_of):
+        if event == self.unusable or any(event.generation <= b.generation for b in bundles):
             return False
         self._first = [event, *(known for known in self._first if known not in bundles)]
         self._before, self.unusable = (bundles[0] if bundles else None), None
