@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -16,11 +17,27 @@ http = get_asgi_application()
 # By name, because the kernel imports no app.
 websocket_urlpatterns = import_string("apps.gateway.routing.websocket_urlpatterns")
 
+
+class SameOrigin:
+    """Turns away pages of another port of this host: cookies know no ports, so they would be signed in."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").partition(b"://")[2]
+        if origin and origin == headers.get(b"host"):
+            await self._application(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+        "websocket": SameOrigin(
+            AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
         ),
     }
 )

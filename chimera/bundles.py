@@ -11,9 +11,10 @@ import msgspec
 
 from chimera.ids import content_hash
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+# With `$` a name could end in a line break.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=16_384)]
-Symbol = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{2,20}(-PERP)?$")]
+Symbol = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{2,20}(-PERP)?\Z")]
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1_000_000_000)]
 

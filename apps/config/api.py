@@ -23,6 +23,13 @@ class MayRelease(BasePermission):
         return bool(request.user.has_perm("config.add_release"))
 
 
+class MayViewReleases(BasePermission):
+    message = "this needs the permission config.view_release"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.has_perm("config.view_release"))
+
+
 class ReleaseOutput(serializers.ModelSerializer):
     class Meta:
         model = Release
@@ -60,6 +67,8 @@ class CheckedBundleOutput(serializers.Serializer):
 
 
 class ActiveReleaseView(APIView):
+    permission_classes = [IsAuthenticated, MayViewReleases]
+
     @extend_schema(operation_id="active_release", responses=ReleaseOutput)
     def get(self, request: Request) -> Response:
         """Return the active release."""

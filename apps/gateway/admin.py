@@ -3,6 +3,8 @@
 Who is no superuser can neither make nor touch one, nor change their own roles.
 """
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -28,6 +30,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         own = ("groups", "is_staff") if obj is not None and obj.pk == request.user.pk else ()
         return (*fields, "is_superuser", "user_permissions", *own)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Keep in the history which roles somebody had and has; Django keeps that they were changed."""
+        before = _roles(form.instance)
+        super().save_related(request, form, formsets, change)
+        after = _roles(form.instance)
+        if before != after:
+            self.log_change(request, form.instance, f"Roles: {before or '-'} → {after or '-'}")
+
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not _is_superuser(request):
             return False
@@ -52,6 +62,10 @@ def may_view_roles(request: HttpRequest) -> bool:
 def may_view_releases(request: HttpRequest) -> bool:
     """Tell the sidebar whether to show releases."""
     return bool(request.user.has_perm("config.view_release"))
+
+
+def _roles(user: User) -> str:
+    return ", ".join(user.groups.order_by("name").values_list("name", flat=True))
 
 
 def _is_superuser(request: HttpRequest) -> bool:

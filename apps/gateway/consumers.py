@@ -7,16 +7,17 @@ and what follows here leave nothing out. A page that loses the socket comes back
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 import structlog
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
 
 from apps.gateway import presenters
 from apps.gateway.api.queries import SYMBOL_PATTERN
@@ -57,7 +58,7 @@ class OverviewConsumer(AsyncWebsocketConsumer):
         self._task: asyncio.Task[None] | None = None
         self._symbol = parse_qs(self.scope["query_string"].decode()).get("symbol", [""])[0]
         await self.accept()  # a refusal before this reaches the page without its reason
-        if not await _may_view(self.scope["user"]):
+        if not await _may_view(self.scope):
             await self.close(NOT_ALLOWED)
         elif self._symbol and not re.fullmatch(SYMBOL_PATTERN, self._symbol):
             await self.close(BAD_SYMBOL)
@@ -100,7 +101,7 @@ class OverviewConsumer(AsyncWebsocketConsumer):
                 await self._send({"type": "items", "items": items})
                 if loop.time() >= check_at:
                     check_at = loop.time() + RIGHTS_CHECKED_EVERY_S
-                    if not await _may_view(self.scope["user"]):
+                    if not await _may_view(self.scope):
                         await self.close(NOT_ALLOWED)
                         return
                 traded = {item["symbol"] for item in items if "symbol" in item}
@@ -153,10 +154,13 @@ def _items(messages: Iterable[Message], symbol: str) -> Iterable[Item]:
     newest: dict[tuple[str, str], Item] = {}
     for message in messages:
         try:
-            event = decode(message.payload)
+            shown = list(presenters.present(decode(message.payload)))
         except msgspec.DecodeError:
             continue  # written by a newer version; the page shows what it knows
-        for item in presenters.present(event):
+        except Exception:  # one event that makes no sense must not take the page with it
+            log.exception("not shown", stream=message.stream, entry=message.entry_id)
+            continue
+        for item in shown:
             if item["kind"] in ("mark", "trade"):
                 newest[item["kind"], item["symbol"]] = item
             elif item["kind"] in _OF_ALL_SYMBOLS or symbol in (item["symbol"], ""):
@@ -167,8 +171,7 @@ def _items(messages: Iterable[Message], symbol: str) -> Iterable[Item]:
 _OF_ALL_SYMBOLS = ("order", "position", "equity")
 
 
-@database_sync_to_async
-def _may_view(user: User | AnonymousUser) -> bool:
-    """Ask the database anew: a right taken away ends a page that is open."""
-    current = User.objects.filter(pk=user.pk, is_active=True).first() if user.pk else None
-    return current is not None and current.has_perm(full_name(VIEW_DESK))
+async def _may_view(scope: Mapping[str, Any]) -> bool:
+    """Ask the database anew: signing out, or a right taken away, ends a page that is open."""
+    person = await get_user({"session": SessionStore(scope["session"].session_key)})
+    return bool(await person.ahas_perm(full_name(VIEW_DESK)))

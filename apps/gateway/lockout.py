@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -14,8 +15,10 @@ NAME_MAX = 150  # no account's name is longer
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
-    """Return the name tried, short enough to be kept."""
+    """Return the name tried, short enough to be kept; refuse one that no database can look for."""
     name = (credentials or request.POST).get("username")
+    if name is not None and "\0" in str(name):
+        raise PermissionDenied
     return None if name is None else str(name)[:NAME_MAX]
 
 

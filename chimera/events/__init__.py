@@ -155,7 +155,10 @@ def decode(payload: bytes) -> Event:
     msgspec.ValidationError
         If it is no event this version knows.
     """
-    return _decoder.decode(payload)
+    try:
+        return _decoder.decode(payload)
+    except RecursionError as error:
+        raise msgspec.ValidationError("nested too deep") from error
 
 
 _STREAM_OF_FAMILY: dict[type[Event], str] = {

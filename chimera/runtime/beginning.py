@@ -11,10 +11,15 @@ from chimera.events.base import Event
 
 
 class Beginning:
-    """The events given to new cores first: the newest bundle, every halt, and the streams that are lost."""
+    """The events given to new cores first: the newest bundle, every halt, and the streams that are lost.
+
+    `unusable` is the bundle that should be in force and that no core could take, None mostly.
+    """
 
     def __init__(self, first: Sequence[Event]) -> None:
+        self.unusable: BundleActivated | None = None
         self._first = list(first)
+        self._before: BundleActivated | None = None
         self._in_force: dict[str, Event] = {}
 
     def __iter__(self) -> Iterator[Event]:
@@ -32,9 +37,18 @@ class Beginning:
                 return self._in_force.pop(source, None) is not None
         return False
 
+    def give_up(self, event: Event) -> bool:
+        """Go back from a bundle that no core can take to the one before; return whether there is one."""
+        if not isinstance(event, BundleActivated) or event not in self._first or not self._before:
+            return False
+        self._first = [self._before, *(known for known in self._first if known != event)]
+        self._before, self.unusable = None, event
+        return True
+
     def _learn_bundle(self, event: BundleActivated) -> bool:
-        bundles = [known for known in self._first if type(known) is BundleActivated]
-        if any(event.generation <= known.generation for known in bundles):
+        bundles = [known for known in self._first if isinstance(known, BundleActivated)]
+        if event == self.unusable or any(event.generation <= b.generation for b in bundles):
             return False
         self._first = [event, *(known for known in self._first if known not in bundles)]
+        self._before, self.unusable = (bundles[0] if bundles else None), None
         return True

@@ -17,6 +17,7 @@ from chimera.bus import Bus, DeadLetter, Gap
 from chimera.clock import Clock
 from chimera.correlation import CORRELATION
 from chimera.errors import ChimeraError, InvariantBroken, LeaseLost, Transient
+from chimera.events import BundleActivated
 from chimera.events.base import Event
 from chimera.events.health import (
     ServiceReported,
@@ -120,6 +121,7 @@ class Session:
             Nothing more may be recorded or sent from here.
         """
         self._troubles.end_those_before()
+        self._tell_of_bundle()
         self._rebuild_wanted.set()
         work = {
             "lease": self._lease.keep(),
@@ -185,6 +187,8 @@ class Session:
                 done=given.receipt.acknowledge if given.receipt is not None else None,
             )
         )
+        if type(event) is BundleActivated:
+            self._tell_of_bundle()
 
     # --- inputs ----------------------------------------------------------------------------------------------
 
@@ -251,6 +255,8 @@ class Session:
         )
         self._want_cores()
         if attempts >= ATTEMPTS_PER_EVENT:
+            if self._beginning.give_up(event):
+                self._tell_of_bundle()
             if not given.first or attempts == ATTEMPTS_PER_EVENT:
                 self._give_up(given, error)
         elif not given.first:
@@ -271,6 +277,12 @@ class Session:
                 detail=error.message,
             )
         )
+
+    def _tell_of_bundle(self) -> None:
+        """Let the bundle before look after positions, without new risk, while the newest is unusable."""
+        bad = self._beginning.unusable
+        reason = None if bad is None else f"generation {bad.generation} cannot be used"
+        self._troubles.tell("runtime:bundle", reason)
 
     def _on_refused(self, batch: Batch, error: ChimeraError) -> None:
         """The record has something else: what it has is what the cores begin again with.

@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chimera.logging.CorrelationMiddleware",
+    "apps.gateway.caching.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -149,6 +150,7 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.UserRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "1200/min"},
+    "NUM_PROXIES": 0,  # whom to believe about addresses is uvicorn's to say, not the visitor's
     "EXCEPTION_HANDLER": "chimera.api.exception_handler",
 }
 SPECTACULAR_SETTINGS = {

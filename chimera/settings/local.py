@@ -5,7 +5,7 @@ import hashlib
 from chimera.settings.base import *
 from chimera.settings.base import STATE_DIR, env
 
-STATE_DIR.mkdir(parents=True, exist_ok=True)
+STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds sessions and password hashes
 
 DEBUG = env.bool("CHIMERA_DEBUG", default=False)
 # One key for each state directory: sessions survive restarts, and no key is usable elsewhere.

@@ -21,10 +21,12 @@ if _missing:
 DEBUG = False
 DEMO = False
 SECRET_KEY = env.str("CHIMERA_SECRET_KEY")
-if len(SECRET_KEY) < 50:
-    raise ConfigInvalid("CHIMERA_SECRET_KEY must have at least 50 characters", minimum=50)
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):
+    raise ConfigInvalid("CHIMERA_SECRET_KEY must be random, of at least 50 characters", minimum=50)
 ALLOWED_HOSTS = env.list("CHIMERA_ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
+if "*" in ALLOWED_HOSTS:
+    raise ConfigInvalid("CHIMERA_ALLOWED_HOSTS must name the hosts; * would let any page in")
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 if not DATABASES["default"].get("ENGINE"):
     raise ConfigInvalid("DATABASE_URL must begin with a known scheme, such as postgres://")

@@ -28,8 +28,10 @@ from .findings import BundleInvalid, BundleRule, error
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
+MAX_PARTS = 10_000  # twice what the largest bundle needs; reading more takes half a minute
 
 _MERGE_KEY = "<<"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SCHEMA_ERROR = re.compile(r"(?P<message>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 
 
@@ -64,7 +66,7 @@ def _load_plain(text: str) -> Any:
         _refuse(BundleRule.SYNTAX, f"{where}{e.problem or e.context}", cause=e)
     except YAMLError as e:
         _refuse(BundleRule.SYNTAX, str(e).splitlines()[0], cause=e)
-    except ValueError as e:  # from Python's own number parsing
+    except (ValueError, OverflowError) as e:  # from Python's own reading of numbers and escapes
         _refuse(BundleRule.NUMBER, str(e).partition(";")[0], cause=e)
 
 
@@ -74,7 +76,9 @@ def _yaml() -> YAML:
 
 def _check_plain(events: Iterator[Event]) -> None:
     depth = 0
-    for event in events:
+    for count, event in enumerate(events):
+        if count > MAX_PARTS:
+            _refuse(BundleRule.SIZE, f"the text has more than {MAX_PARTS:,} parts")
         if isinstance(event, CollectionEndEvent):
             depth -= 1
             continue
@@ -94,6 +98,8 @@ def _oddity(event: Event) -> str | None:
         return "has a tag; values speak for themselves"
     if isinstance(event, ScalarEvent) and event.value == _MERGE_KEY:
         return "has a merge key; write the values out"
+    if isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
+        return "has half of a character, which nothing can store"
     if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
         return "has a directive"
     return None

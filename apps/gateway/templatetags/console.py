@@ -23,7 +23,10 @@ def moment(ts: int | None) -> SafeString:
     """Write UTC ms as a time element; the page's script adds the reader's local time."""
     if ts is None:
         return format_html('<span class="muted">{}</span>', "–")
-    utc = datetime.fromtimestamp(ts / 1_000, UTC)
+    try:
+        utc = datetime.fromtimestamp(ts / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):  # such as microseconds that somebody took for ms
+        return format_html("<code>{}</code>", ts)
     return format_html(
         '<time datetime="{}" data-ms="{}">{}</time>',
         utc.isoformat(timespec="milliseconds"),

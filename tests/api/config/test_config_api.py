@@ -19,12 +19,12 @@ def _own_bus_and_store(settings):
 
 @pytest.fixture
 def viewer() -> APIClient:
-    return signed_in("vera")
+    return signed_in("vera", "view_release")
 
 
 @pytest.fixture
 def operator() -> APIClient:
-    return signed_in("otto", "add_release")
+    return signed_in("otto", "add_release", "view_release")
 
 
 def signed_in(name: str, *permissions: str) -> APIClient:

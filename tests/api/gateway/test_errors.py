@@ -5,6 +5,7 @@ import json
 
 import pytest
 from django.test import Client
+from rest_framework.throttling import AnonRateThrottle
 
 from chimera.errors import ChimeraError
 from tests.support.builders import SYMBOL
@@ -142,3 +143,18 @@ def test_overview_page_of_an_unknown_symbol_is_not_found(viewer, story):
     answer = viewer.get("/", {"symbol": "NOSUCH-PERP"})
     assert answer.status_code == 404
     assert b"NOSUCH-PERP is neither traded nor recorded" in answer.content
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/decisions", "/api/v1/metrics", "/api/v1/xyz", "/", "/xyz"]
+)
+def test_no_cache_keeps_what_one_person_saw(viewer, path):
+    assert {"private", "no-store"} <= set(viewer.get(path)["Cache-Control"].split(", "))
+
+
+def test_address_that_a_visitor_claims_is_not_believed(rf):
+    throttle = AnonRateThrottle()
+    claims = [
+        rf.get("/", headers={"X-Forwarded-For": claimed}) for claimed in ("1.1.1.1", "2.2.2.2")
+    ]
+    assert {throttle.get_ident(request) for request in claims} == {"127.0.0.1"}

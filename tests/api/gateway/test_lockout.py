@@ -8,7 +8,9 @@ import pytest
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 RIGHT = "a right password"
 
@@ -83,3 +85,14 @@ def test_signing_in_forgives_what_came_before(client: Client) -> None:
             by_page(client, "wrong")
         assert by_page(client, RIGHT).status_code == 302
         client.logout()
+
+
+def test_name_that_no_database_can_look_for_is_refused_before_it_is(
+    client: Client,
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        answer = by_rest(client, RIGHT, name="vie\0wer")
+    assert not [query for query in queries if "wer" in query["sql"]]
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "forbidden"
+    assert by_page(client, RIGHT, name="vie\0wer").status_code == 200  # the form says what is wrong

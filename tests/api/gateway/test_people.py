@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
@@ -43,3 +44,15 @@ def test_administrator_cannot_make_anybody_more_than_a_role(
     other = User.objects.create(username="other", is_staff=True)
     page = client_of("admin").get(f"/admin/auth/user/{other.pk}/change/")
     assert f'name="{field}"'.encode() not in page.content
+
+
+def test_history_keeps_which_roles_somebody_was_given(client_of: ClientOf) -> None:
+    other = User.objects.create(username="other", is_staff=True)
+    client = client_of("admin")
+    for role in ("viewer", "approver", "approver"):
+        give_role(client, other, role)
+    kept = LogEntry.objects.filter(object_id=str(other.pk), change_message__startswith="Roles")
+    assert [(entry.user.username, entry.change_message) for entry in kept.order_by("pk")] == [
+        ("a-admin", "Roles: - → viewer"),
+        ("a-admin", "Roles: viewer → approver"),
+    ]

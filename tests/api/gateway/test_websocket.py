@@ -3,11 +3,15 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.test import Client
 from redis import Redis
 
 from apps.gateway import consumers
@@ -22,9 +26,10 @@ from apps.gateway.consumers import (
 )
 from apps.gateway.routing import websocket_urlpatterns
 from apps.gateway.selectors.overview import overview_snapshot
+from chimera.asgi import application
 from chimera.bus import Outgoing, open_bus
 from chimera.bus.server import PrivateRedis
-from chimera.events import MarkPriceChanged, TradePrinted, encode, stream_of
+from chimera.events import DecisionMade, MarkPriceChanged, TradePrinted, encode, stream_of
 from chimera.instruments import Side
 from tests.support.builders import SYMBOL, Story
 
@@ -45,6 +50,14 @@ def person(db) -> User:
     return user
 
 
+@sync_to_async
+def session_of(user) -> SessionBase:
+    client = Client()
+    if user.pk:
+        client.force_login(user)
+    return client.session
+
+
 async def connected(user, symbol: str = SYMBOL) -> ApplicationCommunicator:
     scope = {
         "type": "websocket",
@@ -53,6 +66,7 @@ async def connected(user, symbol: str = SYMBOL) -> ApplicationCommunicator:
         "headers": [],
         "subprotocols": [],
         "user": user,
+        "session": await session_of(user),
     }
     communicator = ApplicationCommunicator(OverviewConsumer.as_asgi(), scope)
     await communicator.send_input({"type": "websocket.connect"})
@@ -130,6 +144,58 @@ async def test_right_that_is_taken_away_ends_the_watch(redis, person, monkeypatc
     while (message := await received(communicator))["type"] == "items":
         pass
     assert message["code"] == NOT_ALLOWED
+
+
+async def test_signing_out_ends_the_watch(redis, person, monkeypatch):
+    monkeypatch.setattr(consumers, "RIGHTS_CHECKED_EVERY_S", 0.0)
+    communicator = await connected(person)
+    assert (await received(communicator))["type"] == "ready"
+    await sync_to_async(Session.objects.all().delete)()
+    while (message := await received(communicator))["type"] == "items":
+        pass
+    assert message["code"] == NOT_ALLOWED
+
+
+async def test_event_that_makes_no_sense_is_left_out(redis, person, settings):
+    decision = next(e for e in Story().run(60).events if isinstance(e, DecisionMade) and e.rules)
+    rule = decision.rules[0]
+    odd = msgspec.structs.replace(rule.explanation, decided_by=(99,))
+    rules = (msgspec.structs.replace(rule, explanation=odd), *decision.rules[1:])
+    communicator = await connected(person)
+    assert (await received(communicator))["type"] == "ready"
+    await publish(settings, [msgspec.structs.replace(decision, rules=rules), decision])
+    items = await items_until(communicator, bool)
+    assert [item["kind"] for item in items] == ["decision"]
+    await closed(communicator)
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_let_in"),
+    [
+        ("http://localhost:8092", True),
+        ("http://localhost:3000", False),
+        ("http://localhost", False),
+        ("http://localhost:8092.evil.test", False),
+        ("http://evil.test", False),
+        ("null", False),
+        (None, False),
+    ],
+)
+async def test_only_our_own_pages_are_let_in(origin, is_let_in):
+    scope = {
+        "type": "websocket",
+        "path": "/ws/nothing",
+        "headers": [
+            (b"host", b"localhost:8092"),
+            *([(b"origin", origin.encode())] if origin else ()),
+        ],
+        "subprotocols": [],
+    }
+    communicator = ApplicationCommunicator(application, scope)
+    await communicator.send_input({"type": "websocket.connect"})
+    answer = await communicator.receive_output(5)
+    assert answer["type"] == ("websocket.accept" if is_let_in else "websocket.close")
+    await communicator.wait(5)
 
 
 async def test_without_redis_the_page_is_told_to_come_back(person):

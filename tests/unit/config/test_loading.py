@@ -68,6 +68,11 @@ def test_demo_bundle_loads():
         ("name: small", "name: sm\x00all", BundleRule.SYNTAX, ""),
         ("name: small", "name: small\n---\nname: two", BundleRule.SYNTAX, ""),
         ("name: small", "? [a]\n: 1\nname: small", BundleRule.SCHEMA, ""),
+        ("name: small", 'name: "small\\n"', BundleRule.SCHEMA, "name"),
+        ("[BTCUSDT-PERP]", '["BTCUSDT-PERP\\n"]', BundleRule.SCHEMA, "symbols[0]"),
+        ("name: small", 'description: "\\ud800"\nname: small', BundleRule.PLAIN_YAML, ""),
+        ("name: small", '? "\\udfff"\n: 1\nname: small', BundleRule.PLAIN_YAML, ""),
+        ("name: small", 'name: "\\UFFFFFFFF"', BundleRule.NUMBER, ""),
     ],
 )
 def test_bad_text_is_refused_at_its_place(old, new, rule, path):
@@ -95,3 +100,10 @@ def test_deep_nesting_is_refused_at_once():
     started = time.perf_counter()
     assert refusal("name: " + "[" * 100_000 + "]" * 100_000).rule is BundleRule.DEPTH
     assert time.perf_counter() - started < 2.0
+
+
+@pytest.mark.parametrize("text", ["a: [" + "a," * 120_000 + "a]", "a:\n" + "- a\n" * 60_000])
+def test_text_of_very_many_parts_is_refused_before_it_is_read(text):
+    started = time.perf_counter()
+    assert refusal(text).rule is BundleRule.SIZE
+    assert time.perf_counter() - started < 5.0

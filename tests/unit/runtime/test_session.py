@@ -376,6 +376,36 @@ async def test_session_cores_built_anew_begin_with_the_newest_bundle(
         assert worker.generations() == [2, 3]
 
 
+@pytest.mark.parametrize("how", ["by stream", "from the record"])
+async def test_session_bundle_no_core_can_take_leaves_the_one_before_without_new_risk(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Core, "consumes", (*Core.consumes, BundleActivated))
+    # The good one is older, as where somebody had announced what was never released.
+    first, good, bad = (activation(bundle(), generation=number) for number in (1, 2, 3))
+    async with Worker({bad.id: 99}, streams=["cfg:events"], first=(first,)) as worker:
+        await worker.until(lambda: worker.generations() == [1])
+        if how == "by stream":
+            await worker.bus.publish([Outgoing("cfg:events", encode(bad))])
+        else:
+            worker.runtime.learn(bad)
+        await worker.until(lambda: len(worker.recorded("alerts")) >= 1)
+        worker.port.inputs.put_nowait(bar(1))
+        await worker.until(lambda: worker.recorded() == ["bar-1"])
+        await worker.until(lambda: worker.generations() == [1] and worker.lives[-1].halted)
+
+        worker.runtime.learn(bad)  # as each look at the record does
+        worker.sleep_through_lease()
+        lives = len(worker.lives)
+        await worker.until(lambda: len(worker.lives) == lives + 1 and worker.lives[-1].halted)
+        assert worker.generations() == [1]
+
+        worker.runtime.learn(good)
+        await worker.until(lambda: worker.generations() == [1, 2] and not worker.lives[-1].halted)
+    if how == "by stream":
+        assert len(await worker.bus.dead_letters("cfg:events")) == 1
+
+
 async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> None:
     async with Worker({"bar-2": 99}) as worker:
         for number in (1, 2, 3):

@@ -44,6 +44,9 @@ def test_production_with_everything_set_starts(complete) -> None:
     [
         ({"CHIMERA_SECRET_KEY": "", "DATABASE_URL": ""}, "CHIMERA_SECRET_KEY, DATABASE_URL"),
         ({"CHIMERA_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"CHIMERA_SECRET_KEY": "k" * 60}, "must be random"),
+        ({"CHIMERA_SECRET_KEY": "django-insecure-" + "0123456789" * 6}, "must be random"),
+        ({"CHIMERA_ALLOWED_HOSTS": "chimera.example,*"}, "CHIMERA_ALLOWED_HOSTS"),
         ({"DATABASE_URL": "garbage"}, "DATABASE_URL"),
         ({"CHIMERA_LOG_LEVEL": "LOUD"}, "CHIMERA_LOG_LEVEL"),
     ],
@@ -53,3 +56,9 @@ def test_production_refuses_to_start_in_one_line(complete, changed, said) -> Non
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
     assert said in refused.stderr.strip().splitlines()[-1]
+
+
+def test_local_state_is_for_its_owner_alone(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert checked("local", CHIMERA_STATE_DIR=str(state)).returncode == 0
+    assert state.stat().st_mode & 0o077 == 0
