@@ -17,3 +17,12 @@ def data_dir() -> Path:
     if not (path / "klines").is_dir():
         pytest.skip(f"no recorded market data at {path}; set CHIMERA_DATA_DIR to where it is")
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get("CHIMERA_TEST_ARANGO_URL"):
+        terminalreporter.section("document store")
+        terminalreporter.write_line(
+            "The store contract did NOT run against an ArangoDB server: CHIMERA_TEST_ARANGO_URL is"
+            " not set. The adapter was tested at HTTP level only."
+        )

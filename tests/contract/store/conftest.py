@@ -58,12 +58,3 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
             opened._collection(name).truncate()
         yield opened
         opened.close()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not ARANGO_URL:
-        terminalreporter.section("document store")
-        terminalreporter.write_line(
-            "The store contract did NOT run against an ArangoDB server: CHIMERA_TEST_ARANGO_URL is"
-            " not set. The adapter was tested at HTTP level only."
-        )

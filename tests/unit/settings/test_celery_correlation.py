@@ -13,6 +13,7 @@ from chimera.correlation import bind_correlation_id, correlation_id
 @pytest.mark.parametrize(("asked_in", "carried"), [("request-1", "request-1"), ("", "task-1")])
 def test_task_carries_the_id_it_was_asked_for_in(asked_in: str, carried: str) -> None:
     assert current_app.main == app.main
+    app.loader.import_default_modules()
 
     def send_and_run() -> str:
         bind_correlation_id(asked_in)
