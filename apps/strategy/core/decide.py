@@ -23,6 +23,7 @@ _ACTIONS = {
     RuleAction.CLOSE: Action.CLOSE,
 }
 _LEARNED_LATE: Outcome = Action.HOLD, HoldReason.LEARNED_LATE, None
+_NO_RULE_MATCHED: Outcome = Action.HOLD, HoldReason.NO_RULE_MATCHED, None
 
 
 def decide(policy: Policy, signal: FeaturesComputed, position: PositionView) -> DecisionMade:
@@ -92,7 +93,7 @@ def _outcome(
     """Return the action, why it is HOLD if it is, and the stop's distance of an opening."""
     rule = verdict.chosen
     if rule is None:
-        return Action.HOLD, HoldReason.NO_RULE_MATCHED, None
+        return _NO_RULE_MATCHED
     if position.pending:
         return Action.HOLD, HoldReason.ORDER_PENDING, None
     if rule.do is RuleAction.CLOSE:

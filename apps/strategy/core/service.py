@@ -122,6 +122,7 @@ class Strategy:
 
         late = now - signal.ts_event >= policy.interval_ms
         decision = decide(policy, signal, self._position_of(signal.symbol, late=late))
+        acts = decision.action is not Action.HOLD
         effects: list[Effect] = [
             Record(
                 "decisions",
@@ -130,11 +131,11 @@ class Strategy:
                 decision.symbol,
                 decision.ts_event,
                 parents=(f"signals/{signal.id}",),
-                durable=decision.action is not Action.HOLD,
+                durable=acts,
             ),
             Publish(decision),
         ]
-        if decision.action is not Action.HOLD:
+        if acts:
             intent = _intent(decision, signal)
             pending = self._pending_exits if _closes(intent) else self._pending_entries
             pending[signal.symbol] = intent.id

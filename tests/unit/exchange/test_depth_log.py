@@ -115,6 +115,19 @@ def test_broken_chain_of_a_spot_feed_is_refused(tmp_path: Path) -> None:
         (gzip.compress(b"1 \xff\xfe\n"), "line 1, field JSON"),
         (gzip.compress(b"1 " + b" " * depth_log.LINE_BYTES_MAX), "line 1, field JSON: at most"),
     ],
+    ids=[
+        "cut off",
+        "not packed",
+        "no bytes",
+        "nothing packed",
+        "time runs back",
+        "last line cut off",
+        "blank line",
+        "no time",
+        "a time of 5,000 digits",
+        "not UTF-8",
+        "an endless line",
+    ],
 )
 def test_broken_file_is_refused_by_check_and_by_reader(tmp_path, content, text) -> None:
     path = written(tmp_path, content)
