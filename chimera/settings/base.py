@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chimera.logging.CorrelationMiddleware",
     "apps.gateway.caching.NoStoreMiddleware",
+    "apps.gateway.nulls.NoNullMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

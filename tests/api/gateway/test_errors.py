@@ -79,6 +79,17 @@ def test_wrong_method_and_unservable_format_are_refused(viewer, desk_store):
     error_of(viewer.get("/api/v1/overview?format=xml"), 404)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/orders?symbol=%00", "/api/v1/o%00rders"])
+def test_null_character_in_an_address_is_refused_before_the_database_fails_at_it(viewer, path):
+    error_of(viewer.get(path), 400)
+
+
+def test_null_character_in_a_filter_of_the_admin_is_a_bad_request(client_of):
+    answer = client_of("admin").get("/admin/auth/user/?username=%00")
+    assert answer.status_code == 400
+    assert b"Traceback" not in answer.content
+
+
 def test_foreign_host_is_refused(viewer):
     error_of(viewer.get("/api/v1/overview", HTTP_HOST="evil.example"), 400)
 
