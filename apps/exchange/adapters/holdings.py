@@ -39,16 +39,19 @@ class HoldingsWatch:
         """Take in what a message of the stream says."""
         self._told |= told
 
+    async def begin(self) -> None:
+        """Ask what a line that has just opened begins with, before anybody relies on it."""
+        self._told = {}
+        self._known = await self._asked()
+
     async def keep(self, stream: Stream) -> None:
-        """Watch a line that has just opened, until it is found mute.
+        """Watch a line since its beginning, until it is found mute.
 
         Raises
         ------
         Unavailable
             The account changed and the stream did not say so.
         """
-        self._told = {}
-        self._known = await self._asked()
         while True:
             await asyncio.sleep(min(CONFIRM_S, self._silence_s / 2))
             if stream.silent_s < self._silence_s:

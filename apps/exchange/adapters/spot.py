@@ -75,6 +75,7 @@ class SpotConnector(Connector):
             on_message=lambda message: self._on_user(message, sink),
             clock=self._clock,
             sink=sink,
+            on_open=self._holdings.begin,
             guard=self._holdings.keep,
             announced=True,
         )

@@ -87,6 +87,7 @@ class UsdmConnector(Connector):
             on_message=lambda message: self._on_user(message, sink),
             clock=self._clock,
             sink=sink,
+            on_open=self._holdings.begin,
             guard=self._guard_user,
             announced=True,
         )
