@@ -53,7 +53,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 peers: $(VENV)/.dev
-	@$(BIN)/python -m chimera.install requirements-bench.txt
+	@$(PYTHON) -m chimera.install $(VENV) requirements-bench.txt
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python -m bench --quick
