@@ -1,9 +1,11 @@
-"""What somebody is told who gave a wrong password too often. django-axes counts; the settings say how often."""
+"""How wrong passwords are weighed, and what somebody is told who gave too many. django-axes keeps them."""
 
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -12,6 +14,30 @@ from django.utils.translation import ngettext
 from chimera.errors import RateLimited
 
 NAME_MAX = 150  # no account's name is longer
+
+
+class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+    """Locks out a name at an address, and an address that tried so many names in vain.
+
+    The two have limits of their own (`AXES_FAILURE_LIMIT`, `ADDRESS_FAILURE_LIMIT`). Whoever signs in is
+    forgiven for that name, not for the others tried from there.
+    """
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """Return how near the nearer limit is, counted as failures of a name at an address."""
+        of_name, of_address = (
+            attempts.aggregate(total=Sum("failures_since_start"))["total"] or 0
+            for attempts in self.get_user_attempts(request, credentials)
+        )
+        share = of_address * settings.AXES_FAILURE_LIMIT // settings.ADDRESS_FAILURE_LIMIT
+        return int(max(of_name, share))
+
+    def reset_user_attempts(
+        self, request: HttpRequest, credentials: dict[str, Any] | None = None
+    ) -> int:
+        of_name, _of_address = self.filter_user_attempts(request, credentials)
+        deleted, _by_model = of_name.delete()
+        return int(deleted)
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
@@ -35,4 +61,4 @@ def lockout_message() -> str:
     wait = ngettext(
         "Try again in %(minutes)d minute.", "Try again in %(minutes)d minutes.", minutes
     ) % {"minutes": minutes}
-    return f"{_('Too many wrong passwords for this name from this address.')} {wait}"
+    return f"{_('Too many wrong passwords from this address.')} {wait}"

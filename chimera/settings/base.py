@@ -81,8 +81,11 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock somebody else out
-AXES_FAILURE_LIMIT = 10
+# Nobody can lock somebody else out, but from the same address.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_HANDLER = "apps.gateway.lockout.LockoutHandler"
+AXES_FAILURE_LIMIT = 5  # of one name at one address
+ADDRESS_FAILURE_LIMIT = 20  # of all names tried from one address
 AXES_USERNAME_CALLABLE = "apps.gateway.lockout.counted_name"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

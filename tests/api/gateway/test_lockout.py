@@ -64,6 +64,17 @@ def test_others_are_not_locked_out_with_them(client: Client, viewer: User) -> No
     assert by_rest(elsewhere, RIGHT).status_code == 200
 
 
+def test_many_names_tried_from_one_address_lock_it_out(client: Client) -> None:
+    """One password sprayed over names, with an account of one's own to sign in to in between."""
+    User.objects.create_user("attacker", password=RIGHT)
+    for number in range(settings.ADDRESS_FAILURE_LIMIT):
+        assert by_rest(client, RIGHT, name="attacker").status_code == 200
+        by_rest(client, "Summer2026", name=f"name{number}")
+    assert by_rest(client, RIGHT, name="attacker").status_code == 429
+    assert by_page(client, RIGHT).status_code == 429
+    assert by_rest(Client(REMOTE_ADDR="192.0.2.7"), RIGHT).status_code == 200
+
+
 def test_a_name_of_any_length_is_counted(client: Client) -> None:
     for _ in range(settings.AXES_FAILURE_LIMIT):
         by_rest(client, "wrong", name="x" * 4_000)
