@@ -97,8 +97,12 @@ class Journal:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             connection = sqlite3.connect(self._path)
-            connection.execute("PRAGMA synchronous=EXTRA")
-            connection.execute(_TABLE)
+            try:
+                connection.execute("PRAGMA synchronous=EXTRA")
+                connection.execute(_TABLE)
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 
