@@ -44,7 +44,7 @@ imports: $(VENV)/.dev
 
 test: lint types imports
 	$(BIN)/python -m tests.support.install_browser
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 e2e: $(VENV)/.dev
 	$(BIN)/python -m tests.end_to_end
