@@ -97,12 +97,8 @@ class Journal:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             connection = sqlite3.connect(self._path)
-            try:
-                connection.execute("PRAGMA synchronous=EXTRA")
-                connection.execute(_TABLE)
-            except BaseException:
-                connection.close()
-                raise
+            connection.execute("PRAGMA synchronous=EXTRA")
+            connection.execute(_TABLE)
             self._connection = connection
         return self._connection
 
