@@ -11,8 +11,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from django.conf import settings
-
 from bench.answers import activated, answer, listed
 from bench.market import SYMBOL, bar, closed_bars, eager_bundle, walk
 from chimera.bus import open_bus
@@ -21,7 +19,6 @@ from chimera.events import BarClosed, HistoryLoaded, QueryAccount, SubmitOrder
 from chimera.events.base import Command, Event
 from chimera.locks import open_leases
 from chimera.runtime.contract import Service
-from chimera.runtime.journal import Journal
 from chimera.runtime.live import ExchangePort, LiveRuntime
 from chimera.runtime.topology import streams_to_read
 from chimera.runtime.worker import WorkerContext, build_services
@@ -56,12 +53,10 @@ async def run_worker(
     )
     bus = open_bus(redis_url, producer="+".join(names))
     leases = open_leases(redis_url, holder=str(os.getpid()))
-    journal = Journal(settings.STATE_DIR / "journal" / f"{'+'.join(names)}.sqlite3")
     runtime = LiveRuntime(
         build=lambda: finish(build_services(names, context)),
         names=names,
         store=context.store,
-        journal=journal,
         bus=bus,
         clock=clock,
         leases=leases,
@@ -74,7 +69,6 @@ async def run_worker(
     finally:
         await leases.close()
         await bus.close()
-        await journal.close()
 
 
 class PacedExchange:

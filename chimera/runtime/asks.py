@@ -30,14 +30,12 @@ class Asks:
         clock: Clock,
         exchange: ExchangePort | None,
         *,
-        tell: Callable[[Command], None],
         put: Callable[[Batch], None],
         bring: Callable[[Event], None],
     ) -> None:
         self._lease = lease
         self._clock = clock
         self._exchange = exchange
-        self._tell = tell
         self._put = put
         self._bring = bring
         self._under_way: set[asyncio.Task[None]] = set()
@@ -48,7 +46,7 @@ class Asks:
             self.begin(self._ask(self._exchange, command))
         else:
             token = self._lease.tokens.get(ROUTER_LEASE, 0)
-            self._tell(msgspec.structs.replace(command, fencing=token))
+            self._put(Batch(events=(msgspec.structs.replace(command, fencing=token),)))
 
     def carry_out(self, command: Command, repeated: bool, acknowledge: Callable[[], None]) -> None:
         """Carry out another worker's command, then acknowledge it.

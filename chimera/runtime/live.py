@@ -19,7 +19,6 @@ from chimera.events.base import Event
 from chimera.locks import Fence, Leases, Tenure
 from chimera.runtime.beginning import Beginning
 from chimera.runtime.contract import ExchangePort, Service
-from chimera.runtime.journal import Journal
 from chimera.runtime.session import Session
 from chimera.runtime.topology import ROUTER_LEASE, leases_of
 from chimera.store.interface import Store
@@ -36,7 +35,6 @@ class LiveRuntime:
         build: Callable[[], Sequence[Service]],
         names: Sequence[str],
         store: Store,
-        journal: Journal,
         bus: Bus,
         clock: Clock,
         leases: Leases,
@@ -49,7 +47,6 @@ class LiveRuntime:
         Parameters
         ----------
         build : makes the cores of `names`, restored from the record
-        journal : keeps what the store does not take in time; this worker's own
         exchange : the connection to the exchange, where this worker has it
         streams : what other workers publish and these cores need
         first : events the cores begin with, such as the active bundle
@@ -63,7 +60,6 @@ class LiveRuntime:
             build=build,
             names=self._names,
             store=store,
-            journal=journal,
             bus=bus,
             clock=clock,
             fence=self._fence,

@@ -31,7 +31,6 @@ from chimera.runtime.asks import Asks
 from chimera.runtime.beginning import Beginning
 from chimera.runtime.contract import START, ExchangePort, Service, Wake
 from chimera.runtime.dispatch import Dispatcher, ServiceFailed
-from chimera.runtime.journal import Journal
 from chimera.runtime.outbox import Batch, Outbox
 from chimera.runtime.patience import until_done
 from chimera.runtime.reading import Receipt, StreamReader
@@ -64,7 +63,6 @@ class Session:
         build: Callable[[], Sequence[Service]],
         names: Sequence[str],
         store: Store,
-        journal: Journal,
         bus: Bus,
         clock: Clock,
         fence: Fence,
@@ -82,16 +80,10 @@ class Session:
         self._troubles = Troubles(self._worker, clock, self.bring)
         self._room = Room()
         self._asks = Asks(
-            lease,
-            clock,
-            exchange,
-            tell=lambda command: self._outbox.tell(command),
-            put=lambda batch: self._outbox.put(batch),
-            bring=self.bring,
+            lease, clock, exchange, put=lambda batch: self._outbox.put(batch), bring=self.bring
         )
         self._outbox = Outbox(
             store=store,
-            journal=journal,
             bus=bus,
             room=self._room,
             execute=self._asks.send,
@@ -134,7 +126,6 @@ class Session:
         work = {
             "lease": self._lease.keep(),
             "record": self._outbox.record_forever(),
-            "keep": self._outbox.keep_forever(),
             "publish": self._outbox.publish_forever(),
             "timers": self._fire_timers(),
             "cores": self._keep_cores(),
@@ -243,7 +234,7 @@ class Session:
                 await self._room.there.wait()
                 await reader.take()
                 # Asking for more at once would only keep what was taken from being recorded.
-                await self._outbox.durable()
+                await self._outbox.flushed()
         finally:
             await reader.close()
 
@@ -322,14 +313,17 @@ class Session:
         """Compare with the venue what lost messages may have told: as after a lost user stream."""
         now = self._clock.now()
         for connected in (False, True):
-            lost = StreamDisconnected(
-                id=f"gap:{gap.stream}:{gap.producer}:{gap.epoch}:{gap.first}:{connected}",
-                ts_event=now,
-                ts_init=now,
-                stream=f"bus:{gap.stream}",
-                connected=connected,
+            self._take(
+                _Input(
+                    StreamDisconnected(
+                        id=f"gap:{gap.stream}:{gap.producer}:{gap.epoch}:{gap.first}:{connected}",
+                        ts_event=now,
+                        ts_init=now,
+                        stream=f"bus:{gap.stream}",
+                        connected=connected,
+                    )
+                )
             )
-            self._take(_Input(lost))
 
     def _want_cores(self) -> None:
         self._dispatcher = None
@@ -376,7 +370,6 @@ class Session:
     async def _beat(self) -> None:
         """Say for each service how it is, so that silence means death."""
         while True:
-            self._lease.require_held()
             now = self._clock.now()
             detail = self._troubles.detail
             state = ServiceState.DEGRADED if detail else ServiceState.OK
@@ -393,9 +386,8 @@ class Session:
                 )
                 for name in self._names
             ]
-            self._outbox.tell(*beats)  # a store that is away does not look like a worker that died
             # What is in force is told again, for workers and pages that were not there when it began.
-            self._outbox.put(Batch(events=self._troubles.present))
+            self._outbox.put(Batch(events=[*beats, *self._troubles.present]))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _finish(self) -> None:

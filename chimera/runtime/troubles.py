@@ -7,8 +7,7 @@ from chimera.events.base import Event
 from chimera.events.health import StreamDisconnected, TradingHalted, TradingResumed
 
 CAUSES = tuple(
-    f"runtime:{cause}"
-    for cause in ("store", "journal", "bus", "streams", "cores", "room", "record", "bundle")
+    f"runtime:{cause}" for cause in ("store", "bus", "streams", "cores", "room", "record", "bundle")
 )
 
 

@@ -28,7 +28,6 @@ from chimera.errors import ChimeraError, Transient, Unavailable
 from chimera.events import BundleActivated
 from chimera.locks import open_leases
 from chimera.runtime.contract import ExchangePort
-from chimera.runtime.journal import Journal
 from chimera.runtime.live import LiveRuntime
 from chimera.runtime.restore import living_orders
 from chimera.runtime.topology import LIVE_SERVICES, streams_to_read
@@ -95,7 +94,6 @@ async def _work(
     group = "+".join(names)
     bus = open_bus(settings.REDIS_URL, producer=group)
     leases = open_leases(settings.REDIS_URL, holder=f"{socket.gethostname()}:{os.getpid()}")
-    journal = Journal(settings.STATE_DIR / "journal" / f"{group}.sqlite3")
     exchange: Any = None
     if "exchange" in names:
         connect = import_string("apps.exchange.worker.connect")
@@ -113,7 +111,6 @@ async def _work(
         build=lambda: build_services(names, context),
         names=names,
         store=store,
-        journal=journal,
         bus=bus,
         clock=clock,
         leases=leases,
@@ -136,7 +133,6 @@ async def _work(
             await exchange.close()
         await leases.close()
         await bus.close()
-        await journal.close()
     log.info("worker stopped", services=names)
 
 

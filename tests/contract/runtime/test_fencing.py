@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -15,18 +14,12 @@ from chimera.events import QueryAccount, TimerFired, encode
 from chimera.events.base import Command, Event
 from chimera.locks import open_leases
 from chimera.runtime.contract import Ask, Effect, Service
-from chimera.runtime.journal import Journal
 from chimera.runtime.live import LiveRuntime
 from chimera.runtime.topology import ROUTER_LEASE, leases_of
 from chimera.store.memory import MemoryStore
 
 DEADLINE_S = 10.0
 COMMANDS = "ord:cmd:{ACCOUNT}"
-
-
-@pytest.fixture(autouse=True)
-def _own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Instance, "directory", tmp_path, raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -67,8 +60,6 @@ class Port:
 class Instance:
     """A worker of `names` with its own connections to one Redis; an async context manager."""
 
-    directory: ClassVar[Path]  # each test's own
-
     def __init__(self, url: str, name: str, names: Sequence[str], *, port: Port | None = None):
         self.lives = 0
         self._name = name
@@ -80,7 +71,6 @@ class Instance:
             build=self._build,
             names=names,
             store=MemoryStore(),
-            journal=Journal(self.directory / f"{name}.sqlite3"),
             bus=self._bus,
             clock=WallClock(),
             leases=self._leases,

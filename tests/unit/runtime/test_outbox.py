@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from chimera.bus import Bus, MemoryBroker, MemoryBus
 from chimera.events import TradingHalted, decode
 from chimera.events.base import Command
 from chimera.runtime.contract import Record
-from chimera.runtime.journal import Journal
 from chimera.runtime.outbox import Batch, Outbox
 from chimera.runtime.waiting import Room
 from chimera.store.interface import Store, Write
@@ -44,18 +42,10 @@ def kept(key: str, *, durable: bool) -> Record:
     return Record("alerts", key, HALT, "", 1, durable=durable)
 
 
-class NoJournal(Journal):
-    """For stores that take everything in time."""
-
-    def __init__(self) -> None:
-        super().__init__(Path("never made"))
-
-
 def outbox_of(store: Store, bus: Bus, execute: Callable[[Command], None] = print) -> Outbox:
     """Return an outbox of a worker that holds its lease."""
     return Outbox(
         store=store,
-        journal=NoJournal(),
         bus=bus,
         room=Room(),
         execute=execute,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -31,7 +30,6 @@ from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
 from chimera.runtime import outbox, session, troubles, waiting
 from chimera.runtime.contract import Ask, Effect, Record, Service
-from chimera.runtime.journal import Journal
 from chimera.runtime.live import LiveRuntime
 from chimera.store.interface import Page, Write
 from chimera.store.memory import MemoryStore
@@ -175,8 +173,6 @@ class RememberingLeases(Leases):
 class Worker:
     """A live runtime under test; an async context manager."""
 
-    directory: ClassVar[Path]  # each test's own
-
     def __init__(
         self,
         failures: dict[str, int] | None = None,
@@ -195,7 +191,6 @@ class Worker:
             build=self._build,
             names=("core",),
             store=self.store,
-            journal=Journal(self.directory / "core.sqlite3"),
             bus=self.bus,
             clock=WallClock(),
             leases=self.leases,
@@ -252,11 +247,6 @@ class Worker:
 @pytest.fixture(autouse=True)
 def _quick_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "RESTART_S", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture(autouse=True)
-def _own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Worker, "directory", tmp_path, raising=False)
 
 
 async def test_session_event_is_recorded_then_asked_then_published() -> None:
