@@ -5,6 +5,7 @@ from math import inf, isfinite
 from typing import Literal
 
 ZERO = Decimal(0)
+SETTLEMENT_ASSET = "USDT"  # what the account is accounted in
 USDT_INCREMENT = Decimal("0.00000001")
 
 Rounding = Literal["down", "floor", "ceiling", "half_even"]

@@ -36,7 +36,7 @@ def connect(
     clock: Clock,
     history_bars: int = HISTORY_BARS_MIN,
 ) -> Connectors:
-    """Return the connection to the markets that `symbols` trade in.
+    """Return the connection to the markets that `symbols` trade in, and always to the futures account.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def connect(
     by_market: dict[Market, Connector] = {}
     for market, (client_type, connector_type) in _MARKETS.items():
         traded = [symbol for symbol in symbols if market_of(symbol) is market]
-        if traded:
+        if traded or market is Market.USDM:  # its wallet is what the books are about
             by_market[market] = connector_type(
                 _client(client_type, url, key, secret),
                 symbols=traded,

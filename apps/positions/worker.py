@@ -3,10 +3,9 @@
 import msgspec
 
 from apps.positions.core.ledger import PositionLedger
-from apps.positions.core.service import OPENING, TRADED, Counted, Positions
+from apps.positions.core.service import OPENING, Counted, Positions
 from chimera.clock import Millis
 from chimera.events import AccountReported, PositionChanged
-from chimera.events.positions import TradedSymbols
 from chimera.money import ZERO
 from chimera.runtime.restore import (
     Fact,
@@ -15,9 +14,9 @@ from chimera.runtime.restore import (
     recorded_funding,
     recorded_position,
     recorded_transfers,
+    traded_symbols,
 )
 from chimera.runtime.worker import WorkerContext
-from chimera.store.interface import Store
 
 
 def build(context: WorkerContext) -> Positions:
@@ -30,7 +29,7 @@ def build(context: WorkerContext) -> Positions:
     seen: list[str] = []
     uncounted: list[Fact] = []
     recent: list[Counted] = []
-    traded = _traded(store)
+    traded = traded_symbols(store)  # all of them: no earlier result is left out of the wallet
     for symbol in sorted({*context.symbols, *traded}):
         recorded = recorded_position(store, symbol)
         seen += sorted(recorded.counted | recorded_funding(store, symbol))
@@ -64,7 +63,7 @@ def _refolded(recorded: RecordedPosition) -> list[Counted]:
     for fill in recorded.refolded:
         earlier = before.get(fill.id)
         realised = after[fill.id].realised_pnl - (earlier.realised_pnl if earlier else ZERO)
-        found.append(Counted(fill.ts_event, fill.symbol, realised - fill.fee, fill))
+        found.append(Counted(fill.ts_event, fill.symbol, realised - fill.fee_usdt, fill))
     return found
 
 
@@ -78,9 +77,3 @@ def _ledger(snapshot: PositionChanged) -> PositionLedger:
         fees=snapshot.fees,
         funding=snapshot.funding,
     )
-
-
-def _traded(store: Store) -> tuple[str, ...]:
-    """Return every symbol ever traded, so that no earlier result is left out of the wallet."""
-    document = store.get("positions_snapshots", TRADED)
-    return msgspec.convert(document.body, TradedSymbols).symbols if document is not None else ()

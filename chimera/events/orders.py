@@ -8,7 +8,7 @@ import msgspec
 from chimera.clock import Millis
 from chimera.events.base import Command, Event
 from chimera.instruments import Instrument, Side
-from chimera.money import ZERO, usdt
+from chimera.money import SETTLEMENT_ASSET, ZERO, usdt
 
 
 class OrderType(StrEnum):
@@ -143,6 +143,11 @@ class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.f
     fee_asset: str
     liquidity_side: LiquiditySide
     realised_pnl: Decimal | None = None
+
+    @property
+    def fee_usdt(self) -> Decimal:
+        """What the fee took from the USDT wallet: nothing where it was paid in another asset."""
+        return self.fee if self.fee_asset == SETTLEMENT_ASSET else ZERO
 
 
 class OrderTriggered(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.triggered.v1"):

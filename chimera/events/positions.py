@@ -128,6 +128,9 @@ class EquityMarked(Event, frozen=True, kw_only=True, gc=False, tag="account.equi
     transferred_usdt: Decimal = ZERO
 
 
+TRADED = "traded"  # the key of the one document of all symbols ever traded
+
+
 class TradedSymbols(
     msgspec.Struct,
     frozen=True,

@@ -15,6 +15,7 @@ import structlog
 from chimera.bus import Bus
 from chimera.clock import Clock
 from chimera.errors import LeaseLost, Transient
+from chimera.events import stream_of
 from chimera.events.base import Event
 from chimera.locks import Fence, Leases, Tenure
 from chimera.runtime.beginning import Beginning
@@ -40,6 +41,7 @@ class LiveRuntime:
         leases: Leases,
         exchange: ExchangePort | None = None,
         streams: Sequence[str] = (),
+        stream_of: Callable[[Event], str] = stream_of,
         first: Sequence[Event] = (),
     ) -> None:
         """Prepare a worker; nothing happens before `run`.
@@ -49,6 +51,7 @@ class LiveRuntime:
         build : makes the cores of `names`, restored from the record
         exchange : the connection to the exchange, where this worker has it
         streams : what other workers publish and these cores need
+        stream_of : names the stream that carries an event
         first : events the cores begin with, such as the active bundle
         """
         self._names = tuple(names)
@@ -65,6 +68,7 @@ class LiveRuntime:
             fence=self._fence,
             exchange=exchange,
             streams=streams,
+            stream_of=stream_of,
             beginning=self._beginning,
         )
         self._session: Session | None = None

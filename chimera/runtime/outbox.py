@@ -66,6 +66,7 @@ class Outbox:
         require_held: Callable[[], None],
         trouble: Trouble,
         refused: Refused,
+        stream_of: Callable[[Event], str] = stream_of,
     ) -> None:
         """Prepare the two stages.
 
@@ -74,6 +75,7 @@ class Outbox:
         room : where it is said that more waits than may
         require_held : raises `LeaseLost` when this worker may neither write nor send any more
         refused : hears of a batch that the store refuses for good
+        stream_of : names the stream that carries an event
         """
         self._store = store
         self._bus = bus
@@ -81,6 +83,7 @@ class Outbox:
         self._require_held = require_held
         self._trouble = trouble
         self._refused = refused
+        self._stream_of = stream_of
         self._to_record: Waiting[Batch] = Waiting("to record", room, _thin)
         self._to_publish: Waiting[Batch] = Waiting("to publish", room, _thin)
         self._record_wanted = asyncio.Event()
@@ -206,7 +209,7 @@ class Outbox:
 
     async def _publish(self, waiting: Sequence[Batch]) -> None:
         messages = [
-            Outgoing(stream_of(event), encode(event))
+            Outgoing(self._stream_of(event), encode(event))
             for batch in waiting
             for event in (*batch.heard, *batch.events)
         ]

@@ -18,6 +18,7 @@ from chimera.events import (
     WalletTransferred,
 )
 from chimera.events.orders import OrderRecord, OrderState
+from chimera.events.positions import TRADED, TradedSymbols
 from chimera.ids import position_id
 from chimera.store.interface import Scalar, Store
 
@@ -133,6 +134,21 @@ def living_orders(store: Store) -> list[OrderRecord]:
             if cursor is None:
                 break
     return found
+
+
+def traded_symbols(store: Store) -> tuple[str, ...]:
+    """Return every symbol that ever had a position."""
+    document = store.get("positions_snapshots", TRADED)
+    return msgspec.convert(document.body, TradedSymbols).symbols if document is not None else ()
+
+
+def symbols_in_hand(store: Store) -> frozenset[str]:
+    """Return the symbols in which an order lives or something is held, whoever opened it."""
+    living = {order.symbol for order in living_orders(store)}
+    newest = (
+        _newest(store, "positions_snapshots", PositionChanged, s) for s in traded_symbols(store)
+    )
+    return frozenset(living | {last.symbol for last in newest if last is not None and last.qty})
 
 
 def _newest(store: Store, collection: str, kind: type[_Body], symbol: str) -> _Body | None:

@@ -68,6 +68,7 @@ class Session:
         fence: Fence,
         exchange: ExchangePort | None,
         streams: Sequence[str],
+        stream_of: Callable[[Event], str],
         beginning: Beginning,
     ) -> None:
         self._lease = lease
@@ -90,6 +91,7 @@ class Session:
             require_held=lease.require_held,
             trouble=self._troubles.tell,
             refused=self._on_refused,
+            stream_of=stream_of,
         )
         self._dispatcher: Dispatcher | None = None
         self._timers = Timers()

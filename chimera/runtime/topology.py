@@ -1,8 +1,9 @@
 """Who publishes what: from it a worker knows which streams it must read and which it hears in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from chimera.events import ACCOUNT
+from chimera.events import ACCOUNT, stream_of, symbol_of_event
+from chimera.events.base import Event
 
 LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 ROUTER_LEASE = "service:orders"  # its token comes with every command to the exchange
@@ -49,3 +50,14 @@ def streams_to_read(services: Iterable[str], symbols: Sequence[str]) -> list[str
         names = [*symbols, ACCOUNT] if family in _OF_THE_ACCOUNT else symbols
         streams.extend(family.replace("{}", f"{{{name}}}") for name in names)
     return streams
+
+
+def stream_for(event: Event, symbols: Collection[str]) -> str:
+    """Return the stream of `event` among workers of `symbols`.
+
+    What the account does in another symbol, by hand for instance, goes where all of them hear it.
+    """
+    stream, symbol = stream_of(event), symbol_of_event(event)
+    if symbol in symbols or stream.replace(f"{{{symbol}}}", "{}") not in _OF_THE_ACCOUNT:
+        return stream
+    return stream.replace(f"{{{symbol}}}", f"{{{ACCOUNT}}}")

@@ -19,11 +19,20 @@ class VenueAccount:
         self._rest, self._key, self._secret = told["rest"], told["key"], told["secret"]
 
     def get(self, path: str, **params: Any) -> Any:
+        return self._ask("GET", path, params)
+
+    def buy(self, symbol: str, quantity: str) -> None:
+        """Buy at market, as a person would."""
+        order = {"symbol": symbol, "side": "BUY", "type": "MARKET", "quantity": quantity}
+        self._ask("POST", "/fapi/v1/order", order)
+
+    def _ask(self, method: str, path: str, params: dict[str, Any]) -> Any:
         query = urllib.parse.urlencode({**params, "timestamp": int(time.time() * 1_000)})
         signature = hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         request = urllib.request.Request(
             f"{self._rest}{path}?{query}&signature={signature}",
             headers={"X-MBX-APIKEY": self._key},
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)

@@ -1,8 +1,5 @@
 """Orders and account of spot. There is no margin to prepare, and stops rest in the book like the others."""
 
-import asyncio
-from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from chimera.clock import Clock
@@ -50,23 +47,9 @@ class SpotOrders(OrderDesk):
         return await self.found(command, order, self._client.privateGetMyTrades)
 
     async def account(self) -> AccountState:
-        """Read the USDT balance and the open orders; coins that are held are no positions."""
-        client, read = self._client, partial(self._calls.read, optional=True)
-        account, orders = await asyncio.gather(
-            read(client.privateGetAccount, {"omitZeroBalances": "true"}),
-            read(client.privateGetOpenOrders, {}),
-        )
-        wallet = sum(
-            (
-                Decimal(row["free"]) + Decimal(row["locked"])
-                for row in account["balances"]
-                if row["asset"] == "USDT"
-            ),
-            ZERO,
-        )
-        return AccountState(
-            wallet_usdt=wallet, positions=(), orders=tuple(map(resting_spot, orders))
-        )
+        """Read the open orders; coins and money on spot are no part of the futures account's books."""
+        orders = await self._calls.read(self._client.privateGetOpenOrders, {}, optional=True)
+        return AccountState(wallet_usdt=ZERO, positions=(), orders=tuple(map(resting_spot, orders)))
 
     async def prepare(self, command: PrepareSymbol) -> MarginSettings:
         return MarginSettings(leverage=1, isolated=True, one_way=True, problem=None)

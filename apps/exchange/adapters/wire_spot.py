@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from chimera.clock import Millis
-from chimera.events import WalletChanged, WalletTransferred
+from chimera.events import WalletChanged
 from chimera.events.base import Event
 from chimera.events.positions import RestingOrder
 from chimera.instruments import Market, Side, symbol_of
@@ -16,7 +16,10 @@ STREAM_ENDS = ("eventStreamTerminated", "serverShutdown")
 
 
 def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
-    """Yield what one message of the user stream states about our orders and money."""
+    """Yield what one message of the user stream states about our orders.
+
+    Money that moves there is not the futures account's, whose books we keep.
+    """
     match message.get("e"):
         case "executionReport":
             yield from execution_events(
@@ -38,14 +41,6 @@ def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
                     balance=total,
                     reason="SPOT",
                 )
-        case "balanceUpdate":
-            yield WalletTransferred(
-                id=f"transfer:spot:{message['a']}:{message['T']}:{message['d']}",
-                ts_event=message["T"],
-                ts_init=now,
-                asset=message["a"],
-                amount=Decimal(message["d"]),
-            )
 
 
 def balances(account: Raw) -> dict[str, Decimal]:

@@ -27,12 +27,13 @@ class SymbolBook:
     mark_ts: Millis = 0
     qty: Decimal = ZERO  # signed, folded from fills
     entry_px: Decimal = ZERO
+    opened_at: Millis = 0  # when the present position began
     changed_at: Millis = 0  # when `qty` last changed
     counted: SeenIds = field(default_factory=SeenIds)  # fills that `qty` is made of
     adopted_at: Millis = 0  # fills up to then are part of what the venue told us
     settled_until: Millis = 0  # fills before then were counted in an earlier life
     open_fills: list[str] = field(default_factory=list)  # fills that built the present position
-    stop_distance: float | None = None
+    stop_distance: float | None = None  # of our entry; None where others opened the position
     stop_refusals: int = 0  # in a row, of the present position
     stop_number: int = 0  # ever, so that ids never repeat
     closes: int = 0  # how often the guardian closed at market, so that ids never repeat
@@ -87,7 +88,7 @@ class SymbolBook:
         before, after = self.qty, self.qty + signed
         opened = before == 0 or before * after < 0  # or turned over
         if opened:
-            self.entry_px = fill.last_px
+            self.entry_px, self.opened_at = fill.last_px, fill.ts_event
         elif abs(after) > abs(before):
             self.entry_px = (before * self.entry_px + signed * fill.last_px) / after
         elif after == 0:
@@ -104,6 +105,7 @@ class SymbolBook:
         """Take the venue's word for the position."""
         if self.qty * adopted.qty <= 0:
             self._forget_position()
+            self.opened_at = adopted.ts_event
         self.qty, self.entry_px = adopted.qty, adopted.entry_px
         self.adopted_at = self.changed_at = adopted.ts_event
         self.open_fills.clear()
@@ -112,4 +114,5 @@ class SymbolBook:
     def _forget_position(self) -> None:
         """What was learned of a position that is over says nothing of the next."""
         self.open_fills.clear()
+        self.stop_distance = None
         self.stop_refusals = 0

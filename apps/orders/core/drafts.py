@@ -89,12 +89,13 @@ def stop_order(
     book: SymbolBook,
     *,
     qty: Decimal,
+    from_px: Decimal,
     distance: float,
     tick_size: Decimal,
     generation: int,
     now: Millis,
 ) -> OrderRecord:
-    """Return the next stop for the position in `book`."""
+    """Return the next stop for the position in `book`, `distance` (a fraction) away from `from_px`."""
     number = f"{book.symbol}:{now}:{book.stop_number}"
     return OrderRecord(
         client_order_id=client_order_id(Purpose.STOP, number),
@@ -109,7 +110,7 @@ def stop_order(
         qty=qty,
         trigger_px=stop_trigger(
             position_side=book.position_side,
-            entry_px=book.entry_px,
+            from_px=from_px,
             stop_distance=distance,
             tick_size=tick_size,
         ),

@@ -8,8 +8,10 @@ from chimera.clock import Millis
 from chimera.events import StopChanged
 from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
 from chimera.ids import client_order_id
+from chimera.money import decimal_of
 from chimera.runtime.contract import Effect, Publish, Wake
 
+from .alerts import without_stop
 from .book import SymbolBook
 from .drafts import exit_order, stop_order
 from .gates import review_exit
@@ -82,6 +84,8 @@ class Protection:
         """Unprotected for too long: close, and look again until it is over."""
         if not self._unprotected_for(book, self.state.deadlines.close_unprotected, now):
             return []
+        if not self._may_close(book):
+            return self._protect_again(book, now)
         again = now + self.state.deadlines.close_again
         return [
             *self.close_now(book, "unprotected for too long", now),
@@ -93,7 +97,7 @@ class Protection:
 
         Where the venue says that nothing is held, the comparison with its books comes first.
         """
-        if book.holds_nothing or self._exit_under_way(book, now):
+        if book.holds_nothing or self._exit_under_way(book, now) or not self._may_close(book):
             return []
         if now < book.close_again_at:
             return [Wake(SERVICE, f"guard:{book.symbol}", book.close_again_at)]
@@ -134,6 +138,23 @@ class Protection:
         sent = self.state.lifecycle.submit(order, now, cause=intent_id, parents=parents)
         return sent + self.withdraw(book, now, cause=intent_id)
 
+    def _may_close(self, book: SymbolBook) -> bool:
+        """Tell whether what is held is ours to close: not what others opened where we do not trade."""
+        active = self.state.active
+        is_traded = active is not None and book.symbol in active.bundle.symbols
+        return is_traded or book.stop_distance is not None
+
+    def _protect_again(self, book: SymbolBook, now: Millis) -> list[Effect]:
+        """Try to place a stop for as long as there is none, and tell people once."""
+        told = book.close_again_at > 0
+        book.close_again_at = now + self.state.deadlines.prepare_again
+        book.stop_refusals = 0
+        return [
+            *([] if told else [without_stop(book, now)]),
+            *self.protect(book, now, cause=f"guard:{book.symbol}"),
+            Wake(SERVICE, f"guard-close:{book.symbol}", book.close_again_at),
+        ]
+
     def _exit_under_way(self, book: SymbolBook, now: Millis) -> bool:
         """Tell whether an exit may still fill soon.
 
@@ -164,13 +185,15 @@ class Protection:
         if book.instrument is None:
             return []
         active = self.state.active
-        distance = book.stop_distance
-        if distance is None:  # not opened by us: as far as the bundle lets a stop be
+        distance, from_px = book.stop_distance, book.entry_px
+        if distance is None:  # not opened by us: as far from now as the bundle lets a stop be
             distance = active.bundle.risk.max_stop_distance if active else WIDEST_STOP
+            from_px = decimal_of(book.mark_px) if book.mark_px is not None else from_px
         book.stop_number += 1
         order = stop_order(
             book,
             qty=qty,
+            from_px=from_px,
             distance=distance,
             tick_size=book.instrument.tick_size,
             generation=self.state.generation,

@@ -29,6 +29,7 @@ from chimera.instruments import Market, market_of
 from chimera.money import ZERO
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
+from .alerts import adopted_from_venue
 from .guardian import IN_DOUBT
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
@@ -172,9 +173,11 @@ class Reconciliation:
             entry_px=held.entry_px if held is not None else ZERO,
             wallet_usdt=report.wallet_usdt,
         )
-        self.state.book(symbol).adopt(adopted)
+        book = self.state.book(symbol)
+        alert = adopted_from_venue(adopted, book, report.ts_init)
+        book.adopt(adopted)
         kept = Record("positions_snapshots", adopted.id, adopted, symbol, adopted.ts_event)
-        return [kept, Publish(adopted)]
+        return [kept, Publish(adopted), alert]
 
     def _sweep(self, report: AccountReported, now: Millis) -> list[Effect]:
         """Cancel what rests under our ids though we believe it over."""

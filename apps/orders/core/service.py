@@ -36,6 +36,7 @@ from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
+from .alerts import opened_by_others
 from .book import UNREAD, SymbolBook
 from .day_pnl import DayPnl
 from .deadlines import Deadlines
@@ -104,13 +105,19 @@ class Router:
                 book.exited_at = max(book.exited_at, order.ts)
             elif order.purpose is Purpose.ENTRY and order.state is not OrderState.REFUSED:
                 self._entries.append(order.ts)
-                if order.filled_qty:
+                if self._made(order, book):
                     book.stop_distance = order.stop_distance
         for book in self.books.values():
             if acknowledged_qty(book) < abs(book.qty):
                 book.unprotected_since = book.changed_at
         if marked is not None:
             self._day_pnl.take(marked)
+
+    def _made(self, entry: OrderRecord, book: SymbolBook) -> bool:
+        """Tell whether fills of `entry` are in the present position; the venue's clock may be ahead."""
+        if not (book.qty and entry.filled_qty and entry.side is book.position_side):
+            return False
+        return entry.history[-1].ts + self.deadlines.settle >= book.opened_at
 
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
@@ -244,11 +251,19 @@ class Router:
         return effects + self._protection.protect(book, now, cause=report.id)
 
     def _on_foreign(self, book: SymbolBook, report: OrderReport, now: Millis) -> list[Effect]:
-        """A fill that is not of our orders (by hand, or a liquidation) still changes what we hold."""
-        if not isinstance(report, OrderFilled) or not book.fold(report):
+        """A fill that is not of our orders (by hand, or a liquidation) still changes what we hold.
+
+        On spot it does not: coins are no positions.
+        """
+        if market_of(report.symbol) is Market.SPOT or not isinstance(report, OrderFilled):
             return []
-        kept = Record("fills", report.id, report, report.symbol, report.ts_event)
-        return [kept, *self._protection.protect(book, now, cause=report.id)]
+        before = book.qty
+        if not book.fold(report):
+            return []
+        effects: list[Effect] = [Record("fills", report.id, report, report.symbol, report.ts_event)]
+        if book.qty and before * book.qty <= 0:
+            effects.append(opened_by_others(book, now, cause=report.id))
+        return effects + self._protection.protect(book, now, cause=report.id)
 
     def _judge_stop(
         self, book: SymbolBook, stop: OrderRecord, report: OrderReport, now: Millis

@@ -64,10 +64,10 @@ def plan_entry(
 
 
 def stop_trigger(
-    *, position_side: Side, entry_px: Decimal, stop_distance: float, tick_size: Decimal
+    *, position_side: Side, from_px: Decimal, stop_distance: float, tick_size: Decimal
 ) -> Decimal:
-    """Return where a position's stop triggers, rounded to the tick towards the entry: never looser."""
-    distance = entry_px * decimal_of(stop_distance)
+    """Return where a position's stop triggers, rounded to the tick towards `from_px`: never looser."""
+    distance = from_px * decimal_of(stop_distance)
     if position_side is Side.BUY:
-        return quantize(entry_px - distance, tick_size, "ceiling")
-    return quantize(entry_px + distance, tick_size, "floor")
+        return quantize(from_px - distance, tick_size, "ceiling")
+    return quantize(from_px + distance, tick_size, "floor")

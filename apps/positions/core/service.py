@@ -1,4 +1,7 @@
-"""The account's books as a state machine: fills and funding in, positions and equity out."""
+"""The books of the futures account as a state machine: fills and funding in, positions and equity out.
+
+What is held, bought and sold on spot is not theirs, nor what was paid in another asset than USDT.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -22,9 +25,10 @@ from chimera.events import (
     WalletTransferred,
 )
 from chimera.events.base import Event
-from chimera.events.positions import TradedSymbols
+from chimera.events.positions import TRADED, TradedSymbols
 from chimera.ids import position_id
-from chimera.money import ZERO
+from chimera.instruments import Market, market_of
+from chimera.money import SETTLEMENT_ASSET, ZERO
 from chimera.runtime.contract import START, Effect, Publish, Record, Wake
 from chimera.seen import SeenIds
 
@@ -35,8 +39,6 @@ from .unexplained import Unexplained, alert_of, booking
 
 SERVICE = "positions"
 TELL_EQUITY = "equity"  # the timer
-SETTLEMENT_ASSET = "USDT"
-TRADED = "traded"  # the key of the list of all symbols ever traded
 OPENING = "opening"  # the key of the account report that opened the books
 
 RECENT_KEPT = 1_000
@@ -121,7 +123,7 @@ class Positions:
             case MarkPriceChanged():
                 self._equity.take_price(event.symbol, event.mark_px)
                 return self._equity.mark_between_bars(event)
-            case OrderFilled():
+            case OrderFilled() if market_of(event.symbol) is Market.USDM:
                 return self._on_fill(event, now)
             case FundingPaid():
                 return self._on_funding(event, now)
@@ -191,7 +193,7 @@ class Positions:
             side=fill.side,
             qty=fill.last_qty,
             px=fill.last_px,
-            fee=fill.fee,
+            fee=fill.fee_usdt,
             ts=fill.ts_event,
         )
         net = counted.net - ledger.net
@@ -201,7 +203,7 @@ class Positions:
     def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
         if self._books.opening_usdt is None or paid.ts_event <= self._books.opened_at:
             return []  # part of the opening balance
-        if not self._seen.first_time(paid.id):
+        if paid.asset != SETTLEMENT_ASSET or not self._seen.first_time(paid.id):
             return []
         ledger = self._ledgers.get(paid.symbol, PositionLedger())
         self._keep(paid.symbol, fold_funding(ledger, paid.amount))
@@ -279,7 +281,7 @@ class Positions:
         earned = adopted.wallet_usdt - self.wallet_usdt + sum((c.net for c in newer), ZERO)
         ledger = before
         if adopted.qty != qty or earned:
-            fees = sum((fill.fee for _, fill in fills), ZERO)
+            fees = sum((fill.fee_usdt for _, fill in fills), ZERO)
             realised = sum((net for net, _ in fills), ZERO) + fees
             ledger = adopt_position(
                 take_back(before, realised_pnl=realised, fees=fees),

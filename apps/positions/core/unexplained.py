@@ -9,10 +9,9 @@ from decimal import Decimal
 from chimera.clock import Millis
 from chimera.events import WalletTransferred
 from chimera.events.health import ServiceReported, ServiceState
-from chimera.money import ZERO
+from chimera.money import SETTLEMENT_ASSET, ZERO
 
 PREFIX = "unexplained"
-ASSET = "USDT"
 
 
 class Unexplained:
@@ -51,7 +50,7 @@ def booking(at: Millis, now: Millis, amount: Decimal, *, cause: str) -> WalletTr
         cause=cause,
         ts_event=at,
         ts_init=now,
-        asset=ASSET,
+        asset=SETTLEMENT_ASSET,
         amount=amount,
     )
 

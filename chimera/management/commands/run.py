@@ -1,7 +1,8 @@
 """`manage.py run SERVICE…`: one worker process for the live services named, in memory between them.
 
-It works on the market of the active bundle. Factors, rules and limits of another bundle are taken over
-while it runs; for other symbols or another interval it ends what it does and begins again from the record.
+It works on the market of the active bundle, and of all that is in hand besides. Factors, rules and limits
+of another bundle are taken over while it runs; for other symbols or another interval, and when something
+is held in a symbol it does not follow, it ends what it does and begins again from the record.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -29,8 +31,8 @@ from chimera.events import BundleActivated
 from chimera.locks import open_leases
 from chimera.runtime.contract import ExchangePort
 from chimera.runtime.live import LiveRuntime
-from chimera.runtime.restore import living_orders
-from chimera.runtime.topology import LIVE_SERVICES, streams_to_read
+from chimera.runtime.restore import symbols_in_hand
+from chimera.runtime.topology import LIVE_SERVICES, stream_for, streams_to_read
 from chimera.runtime.worker import WorkerContext, build_services, check_services
 from chimera.store import Store, open_store
 
@@ -41,6 +43,23 @@ CLOCK_CHECK_S = 3.0
 MARKET_CHECK_S = 1.0
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """What is to be followed: the active bundle's market, and whatever else is in hand."""
+
+    active: BundleActivated
+    in_hand: frozenset[str]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.active.bundle.symbols, *self.in_hand}))
+
+    def covers(self, newer: "_Market") -> bool:
+        one, other = self.active.bundle, newer.active.bundle
+        same = set(one.symbols) == set(other.symbols) and one.interval == other.interval
+        return same and set(newer.symbols) <= set(self.symbols)
 
 
 class Command(BaseCommand):
@@ -66,25 +85,22 @@ async def _run(names: tuple[str, ...]) -> None:
 
     store = await _until_there("the store", _ready_store, stopping)
     while store is not None and not stopping.is_set():
-        active = await _until_there("an active bundle", _active_bundle, stopping)
+        market = await _until_there("an active bundle", partial(_market, store), stopping)
         clock = await _until_there("the venue", _venue_clock, stopping)
-        if active is not None and clock is not None:
-            await _work(names, store, active, clock, stopping)
+        if market is not None and clock is not None:
+            await _work(names, store, market, clock, stopping)
 
 
 async def _work(
     names: tuple[str, ...],
     store: Store,
-    active: BundleActivated,
+    market: _Market,
     clock: Clock,
     stopping: asyncio.Event,
 ) -> None:
-    """Work until `stopping` is set, or until the active bundle is one of another market."""
+    """Work until `stopping` is set, or until another market is to be followed."""
+    active, symbols = market.active, market.symbols
     bundle = active.bundle
-    living = await _until_there("the record", partial(living_orders, store), stopping)
-    if living is None:
-        return
-    symbols = tuple(sorted({*bundle.symbols, *(order.symbol for order in living)}))
     context = WorkerContext(
         store=store,
         symbols=symbols,
@@ -116,13 +132,14 @@ async def _work(
         leases=leases,
         exchange=port,
         streams=streams_to_read(names, symbols),
+        stream_of=partial(stream_for, symbols=frozenset(symbols)),
         first=(active,),
     )
     log.info("worker starts", services=names, bundle=bundle.name, generation=active.generation)
     ending = asyncio.Event()
     following = [
         asyncio.create_task(_follow_venue_clock(clock, stopping)),
-        asyncio.create_task(_follow_bundle(bundle, ending, stopping, runtime, exchange)),
+        asyncio.create_task(_follow(market, store, ending, stopping, runtime, exchange)),
     ]
     try:
         await runtime.run(ending)
@@ -136,14 +153,15 @@ async def _work(
     log.info("worker stopped", services=names)
 
 
-async def _follow_bundle(
-    bundle: Bundle,
+async def _follow(
+    market: _Market,
+    store: Store,
     ending: asyncio.Event,
     stopping: asyncio.Event,
     runtime: LiveRuntime,
     exchange: Any,
 ) -> None:
-    """Set `ending` when the worker is to stop, or the active bundle has other symbols or bars.
+    """Set `ending` when the worker is to stop, or what it follows is no longer all there is.
 
     A newer generation of the same market is taken in, in case its announcement was lost. It may look
     further back: the exchange brings a longer history then.
@@ -154,24 +172,20 @@ async def _follow_bundle(
                 await asyncio.wait_for(stopping.wait(), timeout=MARKET_CHECK_S)
                 return
             try:
-                active = await _unless_stopped(_active_bundle, stopping)
+                newer = await _unless_stopped(partial(_market, store), stopping)
             except (DatabaseError, ChimeraError) as error:
                 log.warning("the active bundle cannot be read", reason=str(error))
                 continue
-            if active is None:
+            if newer is None:
                 continue
-            if not _same_market(active.bundle, bundle):
-                log.info("another market: beginning again", bundle=active.bundle.name)
+            if not market.covers(newer):
+                log.info("another market: beginning again", symbols=newer.symbols)
                 return
-            runtime.learn(active)
+            runtime.learn(newer.active)
             if exchange is not None:
-                exchange.require_history(_required_bars(active.bundle))
+                exchange.require_history(_required_bars(newer.active.bundle))
     finally:
         ending.set()
-
-
-def _same_market(one: Bundle, other: Bundle) -> bool:
-    return set(one.symbols) == set(other.symbols) and one.interval == other.interval
 
 
 def _required_bars(bundle: Bundle) -> int:
@@ -248,6 +262,11 @@ def _active_bundle() -> BundleActivated | None:
     """Return what somebody has activated: manage.py bundle activate FILE."""
     active: BundleActivated | None = import_string("apps.config.selectors.activation_active")()
     return active
+
+
+def _market(store: Store) -> _Market | None:
+    active = _active_bundle()
+    return _Market(active, symbols_in_hand(store)) if active is not None else None
 
 
 def _venue_clock() -> Clock:

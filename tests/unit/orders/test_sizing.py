@@ -47,7 +47,7 @@ def test_plan_entry_limit_rests_on_our_side_of_the_price(side: Side, px: str) ->
 def test_stop_trigger_is_never_looser_than_asked(side: Side, trigger: str) -> None:
     at = stop_trigger(
         position_side=side,
-        entry_px=D("95426.03"),
+        from_px=D("95426.03"),
         stop_distance=0.00498,
         tick_size=D("0.1"),
     )

@@ -572,3 +572,21 @@ def test_restart_goes_on_with_the_day() -> None:
 
     assert published(effects, EquityMarked)[-1].day_pnl_usdt == D("-16.05")
     assert tell(positions, bar(102, T0 + HOUR)) == []  # marked in the earlier life
+
+
+def test_fill_on_spot_is_not_the_futures_accounts() -> None:
+    positions = opened()
+
+    assert tell(positions, fill("2", symbol="ETHUSDT")) == []
+    assert positions.wallet_usdt == D(1000)
+
+
+def test_what_is_paid_in_another_asset_does_not_touch_the_wallet() -> None:
+    positions = opened()
+    in_bnb = msgspec.structs.replace(fill("2"), fee_asset="BNB")
+    in_usdc = msgspec.structs.replace(funding("-1"), asset="USDC")
+
+    effects = tell(positions, in_bnb, in_usdc)
+
+    assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
+    assert positions.wallet_usdt == D(1000)

@@ -13,10 +13,16 @@ from chimera.events.orders import (
     OrderType,
     Purpose,
 )
+from chimera.events.positions import TRADED, TradedSymbols
 from chimera.ids import position_id
 from chimera.instruments import Side
 from chimera.runtime.contract import Record
-from chimera.runtime.restore import living_orders, recorded_equity, recorded_position
+from chimera.runtime.restore import (
+    living_orders,
+    recorded_equity,
+    recorded_position,
+    symbols_in_hand,
+)
 from chimera.store.memory import MemoryStore
 
 D = Decimal
@@ -239,3 +245,17 @@ def test_recorded_equity_is_the_newest_mark() -> None:
 
     assert newest is not None
     assert newest.ts_event == T0 + 2
+
+
+def test_symbols_in_hand_are_those_of_living_orders_and_of_what_is_held() -> None:
+    store = MemoryStore()
+    assert symbols_in_hand(store) == frozenset()
+    traded = TradedSymbols(symbols=(SYMBOL, "ETHUSDT-PERP"))
+    store.write((Record("positions_snapshots", TRADED, traded, "ACCOUNT", T0),))
+    keep(store, "positions_snapshots", snapshot(1, "fill:1", T0))
+    assert symbols_in_hand(store) == {SYMBOL}
+
+    flat = msgspec.structs.replace(snapshot(2, "fill:2", T0 + 1), qty=D(0))
+    keep(store, "positions_snapshots", flat)
+
+    assert symbols_in_hand(store) == frozenset()

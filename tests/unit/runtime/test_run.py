@@ -10,6 +10,7 @@ from apps.exchange.worker import HISTORY_BARS_MIN
 from chimera.bundles import Bundle, FactorKind, FactorSpec
 from chimera.events import BundleActivated
 from chimera.management.commands import run
+from chimera.store.memory import MemoryStore
 from tests.support.bars import activation, bundle
 
 
@@ -33,15 +34,24 @@ class Exchange:
         self._stopping.set()
 
 
-def following(active: Bundle, running: Bundle, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def following(
+    active: Bundle,
+    running: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    held: frozenset[str] = frozenset(),
+    followed: frozenset[str] = frozenset(),
+) -> SimpleNamespace:
     """Follow until the worker is to end, or the exchange was asked for history."""
+    monkeypatch.setattr(run, "symbols_in_hand", lambda store: held)
     monkeypatch.setattr(run, "MARKET_CHECK_S", 0.01)
     monkeypatch.setattr(selectors, "activation_active", lambda: activation(active, generation=2))
 
     async def follow() -> SimpleNamespace:
         stopping, ending = asyncio.Event(), asyncio.Event()
         exchange, runtime = Exchange(stopping), Runtime()
-        work = run._follow_bundle(running, ending, stopping, runtime, exchange)
+        market = run._Market(activation(running), followed)
+        work = run._follow(market, MemoryStore(), ending, stopping, runtime, exchange)
         await asyncio.wait_for(work, timeout=5)
         return SimpleNamespace(ended=ending.is_set(), asked=exchange.asked, learned=runtime.learned)
 
@@ -69,3 +79,13 @@ def test_bundle_of_other_symbols_ends_the_work(monkeypatch: pytest.MonkeyPatch) 
     followed = following(other, bundle(), monkeypatch)
 
     assert (followed.ended, followed.asked) == (True, [])
+
+
+def test_something_held_in_a_symbol_not_followed_ends_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = frozenset({"ADAUSDT-PERP"})
+
+    assert following(bundle(), bundle(), monkeypatch, held=held).asked == []
+    assert following(bundle(), bundle(), monkeypatch, held=held, followed=held).asked
+    assert following(bundle(), bundle(), monkeypatch, followed=held).asked, "less is no reason"

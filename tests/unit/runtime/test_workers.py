@@ -9,6 +9,7 @@ import pytest
 
 from apps.features.worker import build as build_features
 from apps.orders.core.service import Router
+from apps.orders.worker import ENDED_KEPT
 from apps.orders.worker import build as build_orders
 from apps.positions.core.service import OPENING, Positions
 from apps.positions.worker import build as build_positions
@@ -289,6 +290,37 @@ def test_built_router_knows_the_fills_it_counts() -> None:
         list(router.handle(fill(trade, "1", T0 + 5), T0 + 9))
 
     assert held(router) == D(3)
+
+
+def test_built_router_knows_the_entry_of_its_position_however_much_came_after() -> None:
+    record = context()
+    filled = Transition(ts=T0 + 2, state=OrderState.FILLED, event="fill:1")
+    entry = msgspec.structs.replace(
+        living_stop(),
+        client_order_id="c-entry",
+        purpose=Purpose.ENTRY,
+        side=Side.BUY,
+        state=OrderState.FILLED,
+        filled_qty=D(2),
+        stop_distance=0.003,
+        history=(filled,),
+    )
+    others = [
+        msgspec.structs.replace(
+            living_stop(),
+            client_order_id=f"c-{number}",
+            symbol="ETHUSDT-PERP",
+            ts=T0 + 1_000 + number,
+            state=OrderState.CANCELED,
+        )
+        for number in range(ENDED_KEPT + 1)
+    ]
+    for order in (entry, *others):
+        record.store.write(
+            (Record("orders", order.client_order_id, order, order.symbol, order.ts),)
+        )
+
+    assert build_orders(record).books[SYMBOL].stop_distance == 0.003
 
 
 def test_built_strategy_knows_the_position() -> None:
