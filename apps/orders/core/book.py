@@ -8,6 +8,7 @@ from chimera.events import PositionAdopted
 from chimera.events.orders import OrderFilled, OrderRecord, Purpose
 from chimera.instruments import Instrument, Side
 from chimera.money import ZERO, decimal_of, is_price
+from chimera.netting import net_fill
 from chimera.seen import SeenIds
 
 UNREAD = "unread"
@@ -79,25 +80,21 @@ class SymbolBook:
         return None, 0
 
     def fold(self, fill: OrderFilled) -> bool:
-        """Add a fill to the position once; the entry price is the average of what is still held."""
+        """Add a fill to the position, and tell whether it was new."""
         if fill.ts_event <= self.adopted_at or fill.ts_event < self.settled_until:
             return False
         if not self.counted.first_time(fill.id):
             return False
-        signed = fill.last_qty * fill.side.sign
-        before, after = self.qty, self.qty + signed
-        opened = before == 0 or before * after < 0  # or turned over
-        if opened:
-            self.entry_px, self.opened_at = fill.last_px, fill.ts_event
-        elif abs(after) > abs(before):
-            self.entry_px = (before * self.entry_px + signed * fill.last_px) / after
-        elif after == 0:
-            self.entry_px = ZERO
-        if opened or after == 0:
+        netted = net_fill(
+            self.qty, self.entry_px, side=fill.side, last_qty=fill.last_qty, last_px=fill.last_px
+        )
+        if netted.begins:
+            self.opened_at = fill.ts_event
+        if netted.begins or netted.qty == 0:
             self._forget_position()
-        if abs(after) > abs(before) or opened:
+        if netted.grows:
             self.open_fills.append(fill.id)
-        self.qty, self.changed_at = after, fill.ts_event
+        self.qty, self.entry_px, self.changed_at = netted.qty, netted.entry_px, fill.ts_event
         self.holds_nothing = False
         return True
 

@@ -7,6 +7,7 @@ import msgspec
 from chimera.clock import Millis
 from chimera.instruments import Side
 from chimera.money import ZERO, usdt
+from chimera.netting import net_fill
 
 
 class PositionLedger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -35,30 +36,17 @@ def fold_fill(
 ) -> PositionLedger:
     """Add one fill.
 
-    The entry price is the quantity-weighted average of what is held, at full precision. What a fill
-    closes realises (exit - entry) * closed quantity * side, rounded half to even to eight decimals,
-    as the venue does fill by fill. A fill larger than the opposite position closes it and opens the
-    rest at its own price.
+    What it closes realises (exit - entry) * closed quantity * side, rounded half to even to eight
+    decimals, as the venue does fill by fill.
     """
-    signed = qty * side.sign
-    before, after = ledger.qty, ledger.qty + signed
-    adds = before * signed >= 0
-    realised = ZERO
-    if adds:
-        entry_px = (before * ledger.entry_px + signed * px) / after
-    else:
-        closed = min(abs(signed), abs(before))
-        direction = 1 if before > 0 else -1
-        realised = usdt((px - ledger.entry_px) * closed * direction)
-        turned = before * after < 0
-        entry_px = px if turned else (ledger.entry_px if after else ZERO)
-    opened = before == 0 or before * after < 0
+    netted = net_fill(ledger.qty, ledger.entry_px, side=side, last_qty=qty, last_px=px)
+    realised = usdt((px - ledger.entry_px) * netted.closed_qty * -side.sign)
     return msgspec.structs.replace(
         ledger,
         sequence=ledger.sequence + 1,
-        qty=after,
-        entry_px=entry_px,
-        opened_at=ts if opened else (ledger.opened_at if after else 0),
+        qty=netted.qty,
+        entry_px=netted.entry_px,
+        opened_at=ts if netted.begins else (ledger.opened_at if netted.qty else 0),
         realised_pnl=ledger.realised_pnl + realised,
         fees=ledger.fees + fee,
     )
