@@ -1,6 +1,6 @@
 """Reads back from the record what several workers begin with: positions, orders, equity, funding."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeVar
@@ -45,7 +45,12 @@ class RecordedPosition:
 
 
 def recorded_position(store: Store, symbol: str) -> RecordedPosition:
-    """Return what the record says about the position in `symbol`."""
+    """Return what the record says about the position in `symbol`.
+
+    1. The last snapshot and the changes that led to it: what they name as their cause is counted.
+    2. The venue's newest word: one that is not counted yet, else the last that is.
+    3. The fills after that word, the counted and the others.
+    """
     last = _last_snapshot(store, symbol)
     needed_since = _needed_since(store, last)
     changes = sorted(
@@ -55,30 +60,44 @@ def recorded_position(store: Store, symbol: str) -> RecordedPosition:
     counted = {change.cause: change.sequence for change in changes}
     # An hour less than the snapshots: what falls between the two times of a fact is in both.
     since = last.ts_event - OVERLAP + HOUR if last is not None else None
-    recent = list(_since(store, "positions_snapshots", PositionAdopted, symbol, since))
-    waiting = [adopted for adopted in recent if adopted.id not in counted]
-    # By sequence, as a venue's clock may have been set back; one still waiting is the last.
-    adopted = max(
-        waiting[-1:] or recent,
-        key=lambda adopted: counted.get(adopted.id, 0),
-        default=_newest(store, "positions_snapshots", PositionAdopted, symbol),
-    )
+    adopted, waits = _newest_adoption(store, symbol, since, counted)
     adopted_at = adopted.ts_event if adopted is not None else 0
-    fills = [
-        fill
-        for fill in _since(store, "fills", OrderFilled, symbol, since)
-        if fill.ts_event > adopted_at
-    ]
-    fills.sort(key=lambda fill: (fill.ts_event, int(fill.trade_id)))
+    fills = _fills_after(store, symbol, adopted_at, since)
+    waiting: list[Fact] = [adopted] if adopted is not None and waits else []
     return RecordedPosition(
         snapshot=last,
         changes=tuple(changes),
         counted=frozenset(counted),
-        refolded=tuple(fill for fill in fills if waiting and fill.id in counted),
-        uncounted=(*waiting[-1:], *(fill for fill in fills if fill.id not in counted)),
+        refolded=tuple(fill for fill in fills if waits and fill.id in counted),
+        uncounted=(*waiting, *(fill for fill in fills if fill.id not in counted)),
         adopted_at=adopted_at,
         settled_until=needed_since + APART if needed_since is not None else 0,
     )
+
+
+def _newest_adoption(
+    store: Store, symbol: str, since: Millis | None, counted: Mapping[str, int]
+) -> tuple[PositionAdopted | None, bool]:
+    """Return the adoption that tells most, and whether it waits to be counted.
+
+    That is the last one not `counted` (sequences by cause), else the one counted last; what lies
+    before `since` is counted.
+    """
+    recent = list(_since(store, "positions_snapshots", PositionAdopted, symbol, since))
+    waiting = [adopted for adopted in recent if adopted.id not in counted]
+    if waiting:
+        return waiting[-1], True
+    if recent:  # by sequence, as a venue's clock may have been set back
+        return max(recent, key=lambda adopted: counted[adopted.id]), False
+    return _newest(store, "positions_snapshots", PositionAdopted, symbol), False
+
+
+def _fills_after(
+    store: Store, symbol: str, adopted_at: Millis, since: Millis | None
+) -> list[OrderFilled]:
+    fills = _since(store, "fills", OrderFilled, symbol, since)
+    later = [fill for fill in fills if fill.ts_event > adopted_at]
+    return sorted(later, key=lambda fill: (fill.ts_event, int(fill.trade_id)))
 
 
 def _last_snapshot(store: Store, symbol: str) -> PositionChanged | None:
