@@ -279,22 +279,8 @@ class Positions:
         fills = [(c.net, c.fill) for c in newer if c.fill is not None and c.symbol == symbol]
         qty = before.qty - sum((fill.last_qty * fill.side.sign for _, fill in fills), ZERO)
         earned = adopted.wallet_usdt - self.wallet_usdt + sum((c.net for c in newer), ZERO)
-        ledger = before
-        if adopted.qty != qty or earned:
-            fees = sum((fill.fee_usdt for _, fill in fills), ZERO)
-            realised = sum((net for net, _ in fills), ZERO) + fees
-            ledger = adopt_position(
-                take_back(before, realised_pnl=realised, fees=fees),
-                qty=adopted.qty,
-                entry_px=adopted.entry_px,
-                earned=earned,
-                ts=at,
-            )
-            again = {fill.id for _, fill in fills}
-            kept = (c for c in self._recent if c.fill is None or c.fill.id not in again)
-            self._recent = deque(kept, maxlen=RECENT_KEPT)
-            for _, fill in fills:
-                ledger = self._count(ledger, fill)
+        differs = adopted.qty != qty or earned
+        ledger = self._refold(before, adopted, fills, earned) if differs else before
         # One change, however many fills it took: the record has every sequence.
         self._keep(symbol, msgspec.structs.replace(ledger, sequence=before.sequence + 1))
         worth_now = self._equity.value_usdt
@@ -306,6 +292,33 @@ class Positions:
             *self._snapshot(adopted.symbol, now, cause=adopted.id, parent=parent),
             *self._equity.mark(adopted.ts_event, now, cause=adopted.id),
         ]
+
+    def _refold(
+        self,
+        ledger: PositionLedger,
+        adopted: PositionAdopted,
+        fills: Sequence[tuple[Decimal, OrderFilled]],
+        earned: Decimal,
+    ) -> PositionLedger:
+        """Put the venue's word under `fills`, which are newer: out of the ledger, and on top again.
+
+        Each fill comes with what it added to the wallet; `earned` is what happened unseen added.
+        """
+        fees = sum((fill.fee_usdt for _, fill in fills), ZERO)
+        realised = sum((net for net, _ in fills), ZERO) + fees
+        ledger = adopt_position(
+            take_back(ledger, realised_pnl=realised, fees=fees),
+            qty=adopted.qty,
+            entry_px=adopted.entry_px,
+            earned=earned,
+            ts=adopted.ts_event,
+        )
+        again = {fill.id for _, fill in fills}
+        kept = (c for c in self._recent if c.fill is None or c.fill.id not in again)
+        self._recent = deque(kept, maxlen=RECENT_KEPT)
+        for _, fill in fills:
+            ledger = self._count(ledger, fill)
+        return ledger
 
     def _on_account(self, report: AccountReported, now: Millis) -> list[Effect]:
         """The first report opens the books; later ones are the reconciler's evidence, not ours."""
