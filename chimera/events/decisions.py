@@ -24,8 +24,6 @@ class HoldReason(StrEnum):
 
     NO_RULE_MATCHED = "no_rule_matched"
     GUARD_REFUSED = "guard_refused"
-    ALREADY_IN_POSITION = "already_in_position"
-    NOTHING_TO_CLOSE = "nothing_to_close"
     ORDER_PENDING = "order_pending"
     STOP_UNKNOWN = "stop_unknown"
     STOP_OUT_OF_BOUNDS = "stop_out_of_bounds"
