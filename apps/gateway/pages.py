@@ -79,7 +79,7 @@ def decisions(request: HttpRequest) -> HttpResponse:
     page = lists.decision_list(asked)
     rows = [(found.key, found.body, because(found.body)) for found in page.items]
     filters = {"action": [action.value for action in Action]}
-    context = _list_context(request, asked, filters) | {"rows": rows}
+    context = _list_context(asked, filters) | {"rows": rows}
     return render(request, "console/decisions.html", context | _next(request, page.next_cursor))
 
 
@@ -100,7 +100,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "purpose": [purpose.value for purpose in Purpose],
         "side": [side.value for side in Side],
     }
-    context = _list_context(request, asked, filters) | {"rows": page.items}
+    context = _list_context(asked, filters) | {"rows": page.items}
     return render(request, "console/orders.html", context | _next(request, page.next_cursor))
 
 
@@ -113,7 +113,7 @@ def order(request: HttpRequest, key: str) -> HttpResponse:
 def positions(request: HttpRequest) -> HttpResponse:
     asked = list_request(PositionListQuery, request.GET.dict())
     page = lists.position_list(asked)
-    context = _list_context(request, asked, {}) | {
+    context = _list_context(asked, {}) | {
         "rows": page.items,
         "open": lists.positions_open(),
     }
@@ -129,7 +129,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     asked = list_request(AlertListQuery, request.GET.dict())
     page = lists.alert_list(asked)
     filters = {"state": [ServiceState.DEGRADED.value, ServiceState.ERROR.value]}
-    context = _list_context(request, asked, filters) | {"rows": page.items}
+    context = _list_context(asked, filters) | {"rows": page.items}
     return render(request, "console/alerts.html", context | _next(request, page.next_cursor))
 
 
@@ -141,9 +141,7 @@ def document(request: HttpRequest, collection: str, key: str) -> HttpResponse:
     return render(request, "console/document.html", context)
 
 
-def _list_context(
-    request: HttpRequest, asked: ListRequest, filters: Mapping[str, list[str]]
-) -> dict[str, Any]:
+def _list_context(asked: ListRequest, filters: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
         "symbols": overview_symbols(),
         "chosen": asked.equal,
