@@ -60,8 +60,6 @@ class Policy:
 
     generation: int
     bundle_hash: str
-    symbols: frozenset[str]
-    interval: str
     interval_ms: Millis
     judge_flat: Judge
     judge_holding: Judge
@@ -83,8 +81,6 @@ def compile_policy(bundle: Bundle, *, generation: int, bundle_hash: str) -> Poli
     return Policy(
         generation=generation,
         bundle_hash=bundle_hash,
-        symbols=frozenset(bundle.symbols),
-        interval=bundle.interval,
         interval_ms=INTERVALS[bundle.interval],
         judge_flat=_judge(bundle.guards, opening, names),
         judge_holding=_judge((), closing, names),
