@@ -47,7 +47,10 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_def
 
 
 class GuardTrace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one guard said. `reason` is why the bundle has it, in its author's words."""
+
     name: str
+    reason: str = ""
     refused: bool
     explanation: Explanation
 

@@ -105,6 +105,7 @@ def _judge(guards: Sequence[GuardSpec], rules: Sequence[RuleSpec], names: Names)
         asked = tuple(
             GuardTrace(
                 name=guard.name,
+                reason=guard.reason,
                 refused=explanation.result is not False,  # unknown too: in doubt, no new risk
                 explanation=explanation,
             )
