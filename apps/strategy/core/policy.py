@@ -17,7 +17,7 @@ from chimera.lang import (
     compile_expression,
     explain_together,
 )
-from chimera.vocabulary import RULE_NAMES
+from chimera.vocabulary import names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def compile_policy(bundle: Bundle, *, generation: int, bundle_hash: str) -> Poli
     ExpressionInvalid
         If one does not parse or check; a linted bundle never does.
     """
-    names = {**RULE_NAMES, **{factor.name: NUMBER for factor in bundle.factors}}
+    names = names_of(bundle)
     closing = [rule for rule in bundle.rules if rule.do is RuleAction.CLOSE]
     opening = [rule for rule in bundle.rules if rule.do is not RuleAction.CLOSE]
     return Policy(
