@@ -26,11 +26,11 @@ from apps.gateway.permissions import VIEW_DESK, full_name
 from apps.gateway.presenters import because
 from apps.gateway.selectors import lists
 from apps.gateway.selectors.lists import ListRequest
-from apps.gateway.selectors.overview import overview_symbols
+from apps.gateway.selectors.overview import overview_choice, overview_symbols
 from apps.gateway.selectors.trace import decision_trace, document_trace, order_trace
 from apps.gateway.words import WORDS
 from apps.health.selectors import health_overview
-from chimera.errors import ChimeraError, NotFound
+from chimera.errors import ChimeraError
 from chimera.events.decisions import Action
 from chimera.events.health import ServiceState
 from chimera.events.orders import OrderState, Purpose
@@ -61,11 +61,9 @@ def desk_page(view: Page) -> Page:
 @desk_page
 def overview(request: HttpRequest) -> HttpResponse:
     symbol = checked(OverviewQuery, request.GET.dict()).get("symbol")
-    symbols = overview_symbols()
-    if symbol is not None and symbol not in symbols:
-        raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
+    chosen, symbols = overview_choice(symbol)
     context = {
-        "symbol": symbol or (symbols[0] if symbols else ""),
+        "symbol": chosen or "",
         "symbols": symbols,
         "health": health_overview(),
         "words": {key: str(word) for key, word in WORDS.items()},
