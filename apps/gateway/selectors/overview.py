@@ -26,6 +26,7 @@ from chimera.events import (
     OrderFilled,
     TradePrinted,
     decode,
+    type_of,
 )
 from chimera.events.base import Event
 from chimera.events.orders import OrderRecord
@@ -92,7 +93,7 @@ def _account_items() -> list[Item]:
     equity = document_page(
         Collection.POSITIONS_SNAPSHOTS,
         EquityMarked,
-        equal={"symbol": ACCOUNT, "type": "account.equity.v1"},
+        equal={"symbol": ACCOUNT, "type": type_of(EquityMarked)},
         limit=EQUITY,
     )
     curve = [presenters.equity_item(mark.body) for mark in reversed(equity.items)]
