@@ -1,6 +1,6 @@
 """Wires the strategy into a runtime, restored from the record of positions, orders and decisions.
 
-A signal is recorded before it is told, so what an earlier life was not told is in the record too.
+Signals are recorded before they are published: those that an earlier life never received are found there.
 """
 
 from collections.abc import Iterable, Mapping

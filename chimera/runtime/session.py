@@ -285,9 +285,10 @@ class Session:
         self._troubles.tell("runtime:bundle", reason)
 
     def _on_refused(self, batch: Batch, error: ChimeraError) -> None:
-        """The record has something else: what it has is what the cores begin again with.
+        """The store refuses a batch, because its record says something else already.
 
-        The router then asks the venue about every order it finds there, and about the account.
+        The cores are built again from what the record says. The router then asks the venue about every
+        order it finds there, and about the account.
         """
         log.error("effects given up: the record refuses them", reason=error.message)
         about = f"{batch.records[0].collection}:{batch.records[0].key}:{batch.number}"

@@ -1,5 +1,7 @@
-"""Carries out what the guardian says, watches the deadlines of protection, closes positions, and
-withdraws entries that rest and are no longer wanted."""
+"""Protects positions: does what `guardian` says, and closes at market what stays unprotected too long.
+
+Exits and the taking back of entries that are no longer wanted are here too.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
