@@ -24,6 +24,7 @@ SIGNALS_READ = 1_000
 
 
 def build(context: WorkerContext) -> Strategy:
+    """Return the strategy with the signals it was not told of, and the policies that decide about them."""
     store = context.store
     strategy = Strategy()
     snapshots = [recorded_position(store, symbol).snapshot for symbol in context.symbols]

@@ -29,6 +29,8 @@ LEASE_POLL_S = 0.25
 
 
 class LiveRuntime:
+    """One worker: waits for its leases, runs a `Session` under them, and begins again if they are lost."""
+
     def __init__(
         self,
         *,

@@ -56,6 +56,8 @@ class _Input:
 
 
 class Session:
+    """The cores of one worker and all that feeds them, while its lease is held. One event loop, no locks."""
+
     def __init__(
         self,
         lease: Tenure,

@@ -57,6 +57,8 @@ class RiskApproved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskRefused:
+    """An entry that is recorded and shown, and never sent; `checks` has the gates it passed, too."""
+
     plan: EntryPlan
     checks: tuple[GateCheck, ...]
 

@@ -33,6 +33,8 @@ WIDEST_STOP = 0.02  # where not even the bundle says how far a stop may be
 
 @dataclass(slots=True)
 class Protection:
+    """Carries the guardian's moves out: each method returns the effects that bring a stop or an exit."""
+
     state: RouterState
 
     def protect(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
