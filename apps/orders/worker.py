@@ -17,7 +17,7 @@ ENDED_KEPT = 500  # recently ended orders to recognise late fills and repeated i
 
 
 def build(context: WorkerContext) -> Router:
-    """Return the router with all recorded orders that live, and every position they may concern."""
+    """Return the router with its recorded orders, and the positions in their symbols and the context's."""
     router = Router(Deadlines.stretched(speed=context.speed, interval=context.interval_ms))
     orders = _orders(context.store)
     symbols = sorted({*context.symbols, *(order.symbol for order in orders)})

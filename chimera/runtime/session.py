@@ -287,10 +287,9 @@ class Session:
         self._troubles.tell("runtime:bundle", reason)
 
     def _on_refused(self, batch: Batch, error: ChimeraError) -> None:
-        """The store refuses a batch, because its record says something else already.
+        """The store refuses a batch: its record says something else, and the cores begin again with that.
 
-        The cores are built again from what the record says. The router then asks the venue about every
-        order it finds there, and about the account.
+        The router then asks the venue about every order it finds there, and about the account.
         """
         log.error("effects given up: the record refuses them", reason=error.message)
         about = f"{batch.records[0].collection}:{batch.records[0].key}:{batch.number}"
