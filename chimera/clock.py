@@ -33,6 +33,11 @@ def iso_second(at: Millis) -> str:
 
 
 class Clock(Protocol):
+    @property
+    def speed(self) -> float:
+        """How fast it runs against the wall: 1 unless a market is replayed."""
+        ...
+
     def now(self) -> Millis:
         """Return UTC milliseconds since the epoch."""
         ...
@@ -44,6 +49,8 @@ class Clock(Protocol):
 
 class WallClock:
     """The machine's own time."""
+
+    speed = 1.0
 
     def now(self) -> Millis:
         return time.time_ns() // 1_000_000
@@ -79,6 +86,8 @@ class ScaledClock:
 
 class VirtualClock:
     """Time that moves only when told to: simulations and tests."""
+
+    speed = 1.0
 
     def __init__(self, start: Millis = 0) -> None:
         self._now = start

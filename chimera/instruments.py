@@ -50,8 +50,6 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: Decimal
     min_px: Decimal
     max_px: Decimal
-    percent_up: Decimal = Decimal(0)
-    percent_down: Decimal = Decimal(0)
     trading: bool = True
 
     @property

@@ -1,6 +1,7 @@
-"""What rules and guards may read besides the bundle's factors. One list for lint and for the strategy."""
+"""What rules and guards may read. One list for lint and for the strategy."""
 
-from chimera.lang import NUMBER, Type
+from chimera.bundles import Bundle
+from chimera.lang import NUMBER, Names, Type
 
 RULE_NAMES: dict[str, Type] = {
     "open": NUMBER,
@@ -13,3 +14,8 @@ RULE_NAMES: dict[str, Type] = {
     "bars_held": NUMBER,  # closed bars since the position was opened
     "unrealised_frac": NUMBER,  # gain at the bar's close as a fraction of the entry price
 }
+
+
+def names_of(bundle: Bundle) -> Names:
+    """Return what the expressions of `bundle` may read: these names and the bundle's factors."""
+    return {**RULE_NAMES, **{factor.name: NUMBER for factor in bundle.factors}}

@@ -1,16 +1,14 @@
 """Reads of S10: what is active, and any bundle by its hash."""
 
-from functools import cache
-
 import msgspec
-from django.conf import settings
 from django.db import DatabaseError
 
 from chimera.bundles import Bundle, bundle_hash
 from chimera.clock import Millis
 from chimera.errors import NotFound, Unavailable, require
 from chimera.events.config import BundleActivated
-from chimera.store import Collection, Store, open_store
+from chimera.store import Collection
+from chimera.store.shared import shared_store
 
 from .models import Release
 
@@ -64,7 +62,7 @@ def bundle_by_hash(identity: str) -> Bundle:
     NotFound
         If none with this hash was ever activated.
     """
-    document = config_store().get(Collection.CONFIG_BUNDLES, identity)
+    document = shared_store().get(Collection.CONFIG_BUNDLES, identity)
     if document is None:
         raise NotFound(f"there is no bundle {identity}", bundle_hash=identity)
     bundle = msgspec.convert(document.body["bundle"], Bundle)
@@ -72,13 +70,3 @@ def bundle_by_hash(identity: str) -> Bundle:
         bundle_hash(bundle) == identity, "a stored bundle is not what its hash says", hash=identity
     )
     return bundle
-
-
-def config_store() -> Store:
-    """Return the document store of this process."""
-    return _open(settings.STORE_URL)
-
-
-@cache
-def _open(url: str) -> Store:
-    return open_store(url)

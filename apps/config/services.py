@@ -15,12 +15,13 @@ from chimera.errors import Conflict, InvalidInput, Unavailable
 from chimera.events import encode, stream_of
 from chimera.events.config import BundleActivated
 from chimera.store import Collection, WriteConflict
+from chimera.store.shared import shared_store
 
 from .core.findings import BundleInvalid, Finding, Level
 from .core.lint import lint_bundle
 from .core.loading import load_bundle
 from .models import Release
-from .selectors import activation_of, config_store, release_active
+from .selectors import activation_of, release_active
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,7 @@ def _accounted_for(field: str, value: str, max_length: int) -> str:
 
 
 def _store_bundle(checked: CheckedBundle) -> None:
-    store, key = config_store(), checked.bundle_hash
+    store, key = shared_store(), checked.bundle_hash
     if store.get(Collection.CONFIG_BUNDLES, key) is not None:
         return
     body = {

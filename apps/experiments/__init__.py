@@ -1,4 +1,4 @@
-"""S9: experiments. So far the simulated desk: all cores and the venue in one process.
+"""S9: experiments. So far the simulated desk (all cores and the venue in one process) and the replay.
 
-Documents: experiments.
+Owns no document; the replay reads those of the cores.
 """

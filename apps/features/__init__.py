@@ -1,4 +1,4 @@
 """S2: market data becomes factors.
 
-Streams in: mkt, cfg:events. Streams out: feat:events. Documents: signals, features.
+Streams in: mkt, cfg:events. Streams out: feat:events. Documents: signals, features, alerts.
 """

@@ -20,6 +20,7 @@ SIGNALS_TOLD_AGAIN = 10  # more than a power cut catches between recording and t
 
 
 def build(context: WorkerContext) -> Features:
+    """Return the factors' core, warmed with the recorded bars and about to tell its last signals again."""
     features = Features(context.speed)
     interval = next(name for name, length in INTERVALS.items() if length == context.interval_ms)
     histories, last_signals = [], []

@@ -41,6 +41,8 @@ NOT_ALLOWED, BAD_SYMBOL, NO_SUCH_PATH, TOO_MANY, BUS_LOST = 4403, 4400, 4404, 44
 PAGES_PER_PERSON = 12  # open at once in this process; each has a connection to Redis of its own
 PAUSE_S = 0.1  # between two sends, so that a busy market does not drown a page
 RIGHTS_CHECKED_EVERY_S = 30.0
+# Kinds of items that are shown of every symbol; the others only of the chosen one.
+_OF_ALL_SYMBOLS = ("order", "position", "equity")
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +52,8 @@ _open_pages: Counter[int] = Counter()  # by user
 class OverviewConsumer(AsyncWebsocketConsumer):
     """One page's view of the streams. Everything of the chosen symbol; positions of all."""
 
-    channel_layer_alias = (
-        None  # the streams are the source: nothing is sent from process to process
-    )
+    # The streams are the source: nothing is sent from process to process.
+    channel_layer_alias = None
 
     async def connect(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -166,9 +167,6 @@ def _items(messages: Iterable[Message], symbol: str) -> Iterable[Item]:
             elif item["kind"] in _OF_ALL_SYMBOLS or symbol in (item["symbol"], ""):
                 yield item
     yield from newest.values()
-
-
-_OF_ALL_SYMBOLS = ("order", "position", "equity")
 
 
 async def _may_view(scope: Mapping[str, Any]) -> bool:

@@ -26,11 +26,11 @@ from apps.gateway.permissions import VIEW_DESK, full_name
 from apps.gateway.presenters import because
 from apps.gateway.selectors import lists
 from apps.gateway.selectors.lists import ListRequest
-from apps.gateway.selectors.overview import overview_symbols
+from apps.gateway.selectors.overview import overview_choice, overview_symbols
 from apps.gateway.selectors.trace import decision_trace, document_trace, order_trace
 from apps.gateway.words import WORDS
 from apps.health.selectors import health_overview
-from chimera.errors import ChimeraError, NotFound
+from chimera.errors import ChimeraError
 from chimera.events.decisions import Action
 from chimera.events.health import ServiceState
 from chimera.events.orders import OrderState, Purpose
@@ -61,11 +61,9 @@ def desk_page(view: Page) -> Page:
 @desk_page
 def overview(request: HttpRequest) -> HttpResponse:
     symbol = checked(OverviewQuery, request.GET.dict()).get("symbol")
-    symbols = overview_symbols()
-    if symbol is not None and symbol not in symbols:
-        raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
+    chosen, symbols = overview_choice(symbol)
     context = {
-        "symbol": symbol or (symbols[0] if symbols else ""),
+        "symbol": chosen or "",
         "symbols": symbols,
         "health": health_overview(),
         "words": {key: str(word) for key, word in WORDS.items()},
@@ -79,7 +77,7 @@ def decisions(request: HttpRequest) -> HttpResponse:
     page = lists.decision_list(asked)
     rows = [(found.key, found.body, because(found.body)) for found in page.items]
     filters = {"action": [action.value for action in Action]}
-    context = _list_context(request, asked, filters) | {"rows": rows}
+    context = _list_context(asked, filters) | {"rows": rows}
     return render(request, "console/decisions.html", context | _next(request, page.next_cursor))
 
 
@@ -100,7 +98,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "purpose": [purpose.value for purpose in Purpose],
         "side": [side.value for side in Side],
     }
-    context = _list_context(request, asked, filters) | {"rows": page.items}
+    context = _list_context(asked, filters) | {"rows": page.items}
     return render(request, "console/orders.html", context | _next(request, page.next_cursor))
 
 
@@ -113,7 +111,7 @@ def order(request: HttpRequest, key: str) -> HttpResponse:
 def positions(request: HttpRequest) -> HttpResponse:
     asked = list_request(PositionListQuery, request.GET.dict())
     page = lists.position_list(asked)
-    context = _list_context(request, asked, {}) | {
+    context = _list_context(asked, {}) | {
         "rows": page.items,
         "open": lists.positions_open(),
     }
@@ -129,7 +127,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     asked = list_request(AlertListQuery, request.GET.dict())
     page = lists.alert_list(asked)
     filters = {"state": [ServiceState.DEGRADED.value, ServiceState.ERROR.value]}
-    context = _list_context(request, asked, filters) | {"rows": page.items}
+    context = _list_context(asked, filters) | {"rows": page.items}
     return render(request, "console/alerts.html", context | _next(request, page.next_cursor))
 
 
@@ -141,9 +139,7 @@ def document(request: HttpRequest, collection: str, key: str) -> HttpResponse:
     return render(request, "console/document.html", context)
 
 
-def _list_context(
-    request: HttpRequest, asked: ListRequest, filters: Mapping[str, list[str]]
-) -> dict[str, Any]:
+def _list_context(asked: ListRequest, filters: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
         "symbols": overview_symbols(),
         "chosen": asked.equal,

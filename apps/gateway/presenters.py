@@ -25,6 +25,8 @@ from chimera.events.orders import OrderRecord
 
 Item = dict[str, Any]
 
+_OUTCOMES = {True: "true", False: "false", None: "unknown"}
+
 
 def present(event: Event) -> Iterator[Item]:
     """Yield what the console shows of an event: nothing for most, two items for features."""
@@ -98,10 +100,11 @@ def decision_item(key: str, decision: DecisionMade) -> Item:
 
 
 def because(decision: DecisionMade) -> str:
-    """Say in the bundle's own words what decided: guards by name, or the clauses of rules.
+    """Say in the bundle's own words what decided.
 
-    Of a rule that fired these are its deciding clauses, with the outcome of those that had to be
-    other than true; where none fired, of each rule those that held it back, with their outcomes.
+    1. A guard refused: the names of the guards that did.
+    2. A rule was true: the clauses that made it so; those that had to be false or unknown say that.
+    3. No rule was true: of every rule the clauses that kept it from being true, with their outcomes.
     """
     if decision.reason is HoldReason.GUARD_REFUSED:
         return ", ".join(guard.name for guard in decision.guards if guard.refused)
@@ -113,9 +116,6 @@ def because(decision: DecisionMade) -> str:
             )
     held_back = [decider for rule in decision.rules for decider in _deciders(rule)]
     return ", ".join(f"{text}: {_OUTCOMES[outcome]}" for text, outcome in held_back)
-
-
-_OUTCOMES = {True: "true", False: "false", None: "unknown"}
 
 
 def _deciders(rule: RuleTrace) -> list[tuple[str, bool | None]]:

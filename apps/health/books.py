@@ -9,7 +9,14 @@ import msgspec
 
 from chimera.clock import Clock
 from chimera.errors import Unavailable
-from chimera.events import ACCOUNT, AccountReported, EquityMarked, QueryAccount, QueryFailed
+from chimera.events import (
+    ACCOUNT,
+    AccountReported,
+    EquityMarked,
+    QueryAccount,
+    QueryFailed,
+    type_of,
+)
 from chimera.events.base import Event
 from chimera.money import usdt
 from chimera.runtime.contract import ExchangePort
@@ -82,7 +89,7 @@ def books_compare(store: Store, account: AccountReported) -> BooksReport:
 def _recorded_wallet(store: Store) -> Decimal | None:
     page = store.query(
         Collection.POSITIONS_SNAPSHOTS,
-        equal={"symbol": ACCOUNT, "type": "account.equity.v1"},
+        equal={"symbol": ACCOUNT, "type": type_of(EquityMarked)},
         order="desc",
         limit=NEWEST_READ,
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from chimera.events import type_of
 from chimera.events.orders import OrderRecord, OrderState, Purpose
 from chimera.events.positions import PositionChanged
 from chimera.instruments import Side
@@ -48,7 +49,7 @@ def position_newest(store: Store, symbol: str) -> PositionChanged | None:
     """Return the newest snapshot of one symbol; fills of one millisecond are told by sequence."""
     page = store.query(
         Collection.POSITIONS_SNAPSHOTS,
-        equal={"symbol": symbol, "type": "position.changed.v1"},
+        equal={"symbol": symbol, "type": type_of(PositionChanged)},
         order="desc",
         limit=20,
     )

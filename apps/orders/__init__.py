@@ -1,5 +1,6 @@
 """S4: the router. Gates, idempotent execution, and the guardian's stop for every position.
 
-Streams in: signals:new, ord:result, mkt, cfg:events. Streams out: ord:cmd, pos:events.
-Documents: orders, fills.
+Streams in: signals:new, ord:result, pos:events, mkt, cfg:events, health:events.
+Streams out: ord:cmd, pos:events, health:events.
+Documents: orders, fills, positions_snapshots (where it takes the venue's word for a position).
 """

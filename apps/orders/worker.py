@@ -18,6 +18,7 @@ ENTRIES_READ = 20  # of a symbol, to find the one that opened its position
 
 
 def build(context: WorkerContext) -> Router:
+    """Return the router with its recorded orders, and the positions in their symbols and the context's."""
     router = Router(Deadlines.stretched(speed=context.speed, interval=context.interval_ms))
     orders = _orders(context.store)
     symbols = sorted({*context.symbols, *(order.symbol for order in orders.values())})

@@ -20,6 +20,7 @@ from chimera.runtime.worker import WorkerContext
 
 
 def build(context: WorkerContext) -> Positions:
+    """Return the books of every symbol ever traded; what they do not count yet they count at the start."""
     store = context.store
     positions = Positions()
     opening = store.get("positions_snapshots", OPENING)

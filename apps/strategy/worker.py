@@ -1,6 +1,6 @@
 """Wires the strategy into a runtime, restored from the record of positions, orders and decisions.
 
-A signal is recorded before it is told, so what an earlier life was not told is in the record too.
+Signals are recorded before they are published: those that an earlier life never received are found there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ SIGNALS_READ = 1_000
 
 
 def build(context: WorkerContext) -> Strategy:
+    """Return the strategy with the signals it was not told of, and the policies that decide about them."""
     store = context.store
     strategy = Strategy()
     snapshots = [recorded_position(store, symbol).snapshot for symbol in context.symbols]

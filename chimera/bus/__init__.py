@@ -10,12 +10,10 @@ from chimera.bus.interface import (
     Bus,
     ConsumeOptions,
     DeadLetter,
-    Lag,
     Message,
     Outgoing,
     StartFrom,
     Subscription,
-    SubscriptionStats,
     Tail,
 )
 from chimera.bus.memory import MemoryBroker, MemoryBus
@@ -30,7 +28,6 @@ __all__ = [
     "Gap",
     "GapKind",
     "GapTracker",
-    "Lag",
     "MemoryBroker",
     "MemoryBus",
     "Message",
@@ -38,7 +35,6 @@ __all__ = [
     "RedisBus",
     "StartFrom",
     "Subscription",
-    "SubscriptionStats",
     "Tail",
     "open_bus",
 ]

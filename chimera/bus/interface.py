@@ -13,6 +13,8 @@ import msgspec
 
 from chimera.bus.gaps import Gap
 
+BLOCK_MS_MAX = 3_000  # below the socket timeout of a connection
+
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A payload and the stream it goes to."""
@@ -49,14 +51,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Lag(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a group is behind. `undelivered` is None when Redis cannot tell."""
-
-    undelivered: int | None
-    pending: int
-    oldest_pending_ms: int | None  # since its last delivery; None when nothing is pending
-
-
 class StartFrom(StrEnum):
     """Where a group that does not exist yet begins. One that was lost begins at the oldest entry."""
 
@@ -66,7 +60,7 @@ class StartFrom(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeOptions:
-    """How a subscription reads. `block_ms` stays below the socket timeout of the connection."""
+    """How a subscription reads."""
 
     batch: int = 200  # entries per stream and read
     block_ms: int = 1_000
@@ -82,29 +76,11 @@ class ConsumeOptions:
             raise ValueError(f"block_ms must be at most {BLOCK_MS_MAX}, got {self.block_ms}")
 
 
-BLOCK_MS_MAX = 3_000
-
 OnDeadLetter = Callable[[DeadLetter], None]  # must not raise
-
-
-@dataclass(slots=True)
-class SubscriptionStats:
-    """Counters of one subscription since it was made, for metrics."""
-
-    delivered: int = 0
-    redelivered: int = 0  # of these, how many not for the first time
-    claimed: int = 0  # of these, how many were another consumer's
-    dead_lettered: int = 0
-    trimmed: int = 0  # pending entries that the stream's bound removed before they were handled
-    outages: int = 0
-    groups_recreated: int = 0
 
 
 class Subscription(Protocol):
     """One consumer of a group over several streams. Used by one task at a time."""
-
-    @property
-    def stats(self) -> SubscriptionStats: ...
 
     async def fetch(self) -> Batch:
         """Return the next messages, or an empty batch after `block_ms` without any.
@@ -126,10 +102,6 @@ class Subscription(Protocol):
 
     async def reject(self, message: Message, reason: str) -> None:
         """Give a message up at once, such as one that cannot be decoded: it becomes a dead letter."""
-        ...
-
-    def redeliver(self) -> None:
-        """Deliver again, from the next fetch on, all that this consumer has not acknowledged."""
         ...
 
     async def close(self) -> None:
@@ -188,10 +160,6 @@ class Bus(Protocol):
 
     async def dead_letters(self, stream: str, count: int = 100) -> list[DeadLetter]:
         """Return up to `count` dead letters of whatever shares the stream's hash tag, newest first."""
-        ...
-
-    async def lag(self, stream: str, group: str) -> Lag | None:
-        """Return how far a group is behind, None when there is no such group."""
         ...
 
     async def ping(self) -> None:

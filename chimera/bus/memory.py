@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
 from msgspec.structs import replace
 
 from chimera.bus.gaps import GapTracker
@@ -16,17 +17,17 @@ from chimera.bus.interface import (
     Batch,
     ConsumeOptions,
     DeadLetter,
-    Lag,
     Message,
     OnDeadLetter,
     Outgoing,
     StartFrom,
     Subscription,
-    SubscriptionStats,
     Tail,
 )
 from chimera.bus.observe import observe_batch
 from chimera.bus.streams import dead_letters, max_length
+
+log = structlog.get_logger(__name__)
 
 _TRIM_SLACK = 100  # like Redis, trim by whole nodes of entries
 _TAIL_BLOCK_MS = 1_000
@@ -159,20 +160,6 @@ class MemoryBus:
     async def dead_letters(self, stream: str, count: int = 100) -> list[DeadLetter]:
         return self._broker.letters(stream, count)
 
-    async def lag(self, stream: str, group: str) -> Lag | None:
-        entries = self._broker.stream(stream)
-        found = entries.groups.get(group)
-        if found is None:
-            return None
-        first = min(found.pending, default=None)
-        return Lag(
-            undelivered=entries.end - max(found.next_number, entries.first),
-            pending=len(found.pending),
-            oldest_pending_ms=(
-                None if first is None else int(_now_ms() - found.pending[first].delivered_ms)
-            ),
-        )
-
     async def ping(self) -> None:
         return
 
@@ -210,14 +197,13 @@ class MemorySubscription:
         self._joined: set[str] = set()
         self._recovered: dict[str, int] = {}  # number up to which own pending was read again
         self._recovering = True
-        self.stats = SubscriptionStats()
 
     async def fetch(self) -> Batch:
         deadline_ms = _now_ms() + self._options.block_ms
         while not (messages := self._take()) and (left_ms := deadline_ms - _now_ms()) > 0:
             wait_ms = min(left_ms, self._options.claim_idle_ms / 2)
             await self._broker.arrival(wait_ms / 1_000)
-        return observe_batch(messages, self._tracker, self.stats)
+        return observe_batch(messages, self._tracker)
 
     async def ack(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -225,10 +211,6 @@ class MemorySubscription:
 
     async def reject(self, message: Message, reason: str) -> None:
         self._bury(message, self._consumer, reason)
-
-    def redeliver(self) -> None:
-        self._recovered.clear()
-        self._recovering = True
 
     async def close(self) -> None:
         return
@@ -251,7 +233,6 @@ class MemorySubscription:
             lost = stream in self._joined
             newest = self._options.start is StartFrom.NEWEST and not lost
             group = entries.groups[self._group] = _Group(entries.end if newest else 1)
-            self.stats.groups_recreated += lost
         self._joined.add(stream)
         return group
 
@@ -275,14 +256,13 @@ class MemorySubscription:
         known, message = pending[number], self._broker.stream(stream).get(number)
         if message is None:
             del pending[number]
-            self.stats.trimmed += 1
+            log.error("entries were lost before they were handled", stream=stream, count=1)
             return
         message = replace(message, deliveries=known.deliveries + 1)
         if message.deliveries > self._options.max_deliveries:
             limit = self._options.max_deliveries
             self._bury(message, known.consumer, f"not acknowledged in {limit} deliveries")
             return
-        self.stats.claimed += known.consumer != self._consumer
         pending[number] = _Pending(self._consumer, _now_ms(), message.deliveries)
         yield message
 
@@ -302,7 +282,6 @@ class MemorySubscription:
             return
         letter = DeadLetter(message=message, group=self._group, consumer=holder, reason=reason)
         self._broker.bury(letter)
-        self.stats.dead_lettered += 1
         if self._on_dead_letter is not None:
             self._on_dead_letter(letter)
 

@@ -8,7 +8,6 @@ from chimera.bus.connection import RedisLink, with_retries
 from chimera.bus.interface import (
     ConsumeOptions,
     DeadLetter,
-    Lag,
     Message,
     OnDeadLetter,
     Outgoing,
@@ -19,10 +18,8 @@ from chimera.bus.redis_subscription import RedisSubscription
 from chimera.bus.redis_tail import RedisTail
 from chimera.bus.streams import dead_letters
 from chimera.bus.wire import add_command, producer_label, read_dead_letter, read_entries
-from chimera.errors import Transient
 
 _PIPELINE_MAX = 1_000  # messages in one trip
-_LAG_COUNTED_MAX = 1_000
 
 
 class RedisBus:
@@ -80,22 +77,6 @@ class RedisBus:
         entries = await self._link.execute(grave, "XREVRANGE", grave, "+", "-", "COUNT", count)
         return [read_dead_letter(entry) for entry in entries]
 
-    async def lag(self, stream: str, group: str) -> Lag | None:
-        try:
-            groups = await self._link.execute(stream, "XINFO GROUPS", stream)
-        except Transient as error:
-            if "no such key" in error.message:
-                return None
-            raise
-        for found in groups:
-            if found["name"] == group.encode():
-                return Lag(
-                    undelivered=await self._undelivered(stream, found),
-                    pending=found["pending"],
-                    oldest_pending_ms=await self._oldest_pending_ms(stream, group),
-                )
-        return None
-
     async def ping(self) -> None:
         await self._link.ping()
 
@@ -136,19 +117,3 @@ class RedisBus:
     def _next(self, stream: str) -> int:
         self._sequences[stream] = sequence = self._sequences.get(stream, 0) + 1
         return sequence
-
-    async def _undelivered(self, stream: str, group: Mapping[str, object]) -> int | None:
-        lag = group.get("lag")
-        if isinstance(lag, int):
-            return lag
-        # Redis before 7 does not count; count here as far as is cheap.
-        after = group["last-delivered-id"]
-        assert isinstance(after, bytes)
-        entries = await self._link.execute(
-            stream, "XRANGE", stream, b"(" + after, "+", "COUNT", _LAG_COUNTED_MAX
-        )
-        return len(entries) if len(entries) < _LAG_COUNTED_MAX else None
-
-    async def _oldest_pending_ms(self, stream: str, group: str) -> int | None:
-        rows = await self._link.execute(stream, "XPENDING", stream, group, "-", "+", 1)
-        return rows[0][2] if rows else None

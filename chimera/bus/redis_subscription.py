@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+import structlog
+
 from chimera.bus.backoff import Backoff, BackoffPolicy
 from chimera.bus.connection import GROUP_MISSING, Command, RedisLink, with_retries
 from chimera.bus.gaps import GapTracker
@@ -25,13 +27,14 @@ from chimera.bus.interface import (
     Message,
     OnDeadLetter,
     StartFrom,
-    SubscriptionStats,
 )
 from chimera.bus.observe import observe_batch
 from chimera.bus.shards import ShardedReads
 from chimera.bus.streams import dead_letters, max_length
 from chimera.bus.wire import RawEntry, dead_letter_fields, read_entries
 from chimera.errors import Conflict, Transient
+
+log = structlog.get_logger(__name__)
 
 # Only whoever acknowledges the entry may bury it, so that two claimants make one dead letter.
 _BURY = """
@@ -55,7 +58,6 @@ class _Shard:
     phase: _Phase = _Phase.JOINING
     cursors: dict[str, str] = field(default_factory=dict)
     claim_at: float = 0.0  # loop time
-    redeliver: bool = False  # wanted from the next read on; one may be under way
 
     def rejoin(self) -> None:
         """Begin again with groups that were lost; whatever is in their streams now is new."""
@@ -92,11 +94,10 @@ class RedisSubscription:
             _Shard(names, options.start, Backoff(backoff)) for names in link.by_slot(streams)
         ]
         self._reads = ShardedReads(self._shards, self._read)
-        self.stats = SubscriptionStats()
 
     async def fetch(self) -> Batch:
         messages = await self._reads.next(self._options.block_ms / 1_000)
-        return observe_batch(messages, self._tracker, self.stats)
+        return observe_batch(messages, self._tracker)
 
     async def ack(self, messages: Sequence[Message]) -> None:
         ids: dict[str, list[str]] = {}
@@ -111,10 +112,6 @@ class RedisSubscription:
     async def reject(self, message: Message, reason: str) -> None:
         await with_retries(lambda: self._bury(message, self._consumer, reason), self._policy)
 
-    def redeliver(self) -> None:
-        for shard in self._shards:
-            shard.redeliver = True
-
     async def close(self) -> None:
         await self._reads.close()
 
@@ -124,9 +121,7 @@ class RedisSubscription:
         except Transient as error:
             if error.code == GROUP_MISSING:
                 shard.rejoin()
-                self.stats.groups_recreated += 1
                 return []
-            self.stats.outages += 1
             shard.recover()
             await asyncio.sleep(shard.backoff.next_s())
             raise
@@ -134,9 +129,6 @@ class RedisSubscription:
         return messages
 
     async def _step(self, shard: _Shard) -> list[Message]:
-        if shard.redeliver:
-            shard.redeliver = False
-            shard.recover()
         if shard.phase is _Phase.JOINING:
             await self._join(shard)
         if shard.phase is _Phase.RECOVERING:
@@ -224,7 +216,6 @@ class RedisSubscription:
             if entry is not None and entry[1] is not None:
                 mine = list(read_entries(stream, [entry], counts[entry[0]]))
                 messages += await self._keep_deliverable(mine, holders[entry[0]])
-                self.stats.claimed += holders[entry[0]] != self._consumer
         return messages
 
     async def _keep_deliverable(self, messages: list[Message], holder: str) -> list[Message]:
@@ -244,14 +235,13 @@ class RedisSubscription:
             *(self._group, message.entry_id, max_length(grave)),
             *dead_letter_fields(letter),
         )
-        if buried:
-            self.stats.dead_lettered += 1
-            if self._on_dead_letter is not None:
-                self._on_dead_letter(letter)
+        if buried and self._on_dead_letter is not None:
+            self._on_dead_letter(letter)
 
     async def _drop_trimmed(self, stream: str, entry_ids: Sequence[bytes]) -> None:
+        """Forget pending entries that the stream's bound removed."""
+        log.error("entries were lost before they were handled", stream=stream, count=len(entry_ids))
         await self._link.execute(stream, "XACK", stream, self._group, *entry_ids)
-        self.stats.trimmed += len(entry_ids)
 
     async def _read_new(self, shard: _Shard, *, until_claim_ms: int) -> list[Message]:
         block_ms = max(1, min(self._options.block_ms, until_claim_ms))

@@ -142,6 +142,11 @@ _encoder = msgspec.json.Encoder(decimal_format="string")
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
+def type_of(kind: type[msgspec.Struct]) -> str:
+    """Return what events and documents of `kind` say in their field `type`."""
+    return str(kind.__struct_config__.tag)
+
+
 def encode(body: msgspec.Struct) -> bytes:
     """Return the JSON of an event or document; equal values give equal bytes."""
     return _encoder.encode(body)

@@ -24,8 +24,6 @@ class HoldReason(StrEnum):
 
     NO_RULE_MATCHED = "no_rule_matched"
     GUARD_REFUSED = "guard_refused"
-    ALREADY_IN_POSITION = "already_in_position"
-    NOTHING_TO_CLOSE = "nothing_to_close"
     ORDER_PENDING = "order_pending"
     STOP_UNKNOWN = "stop_unknown"
     STOP_OUT_OF_BOUNDS = "stop_out_of_bounds"
@@ -49,7 +47,10 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_def
 
 
 class GuardTrace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one guard said. `reason` is why the bundle has it, in its author's words."""
+
     name: str
+    reason: str = ""
     refused: bool
     explanation: Explanation
 

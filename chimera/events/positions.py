@@ -17,7 +17,8 @@ EQUITY_WHEN_OPEN_EVERY = 5 * SECOND  # where prices come between bars, else at e
 class PositionChanged(Event, frozen=True, kw_only=True, gc=False, tag="position.changed.v1"):
     """The fold of all fills and funding of one symbol so far; also a `positions_snapshots` document.
 
-    `sequence` counts the changes of the symbol; `cause` is the fill or funding that made this one. `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
+    `sequence` counts the changes of the symbol; `cause` is the fill or funding that made this one.
+    `qty` is signed (short is negative); money is USDT. `realised_pnl`, `fees` and `funding` count
     from the account's opening balance and only grow by what happened.
     """
 

@@ -82,7 +82,7 @@ class Asks:
         if not self._lease.held:
             return  # whoever has it now will be delivered this again
         age_ms = self._clock.now() - command.ts_init
-        stale = age_ms > SUBMIT_STALE_MS * getattr(self._clock, "speed", 1)
+        stale = age_ms > SUBMIT_STALE_MS * self._clock.speed
         if isinstance(command, SubmitOrder) and (repeated or stale):
             command = QueryOrder(
                 id=f"query:{command.id}",

@@ -30,6 +30,8 @@ LEASE_POLL_S = 0.25
 
 
 class LiveRuntime:
+    """One worker: waits for its leases, runs a `Session` under them, and begins again if they are lost."""
+
     def __init__(
         self,
         *,
@@ -99,7 +101,7 @@ class LiveRuntime:
         told = False
         while not stopping.is_set():
             try:
-                # Of the routers that are over, none is heard any more.
+                # From now on commands of every earlier router are refused.
                 self._fence.learn(ROUTER_LEASE, await self._leases.newest_token(ROUTER_LEASE))
                 lease = await self._leases.acquire_all(resources)
                 reason = "another worker holds one, or has just died with it"

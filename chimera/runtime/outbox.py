@@ -56,6 +56,8 @@ Refused = Callable[[Batch, ChimeraError], None]
 
 
 class Outbox:
+    """The two stages of one session; effects leave in the order in which `put` took them in."""
+
     def __init__(
         self,
         *,

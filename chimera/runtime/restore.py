@@ -16,6 +16,7 @@ from chimera.events import (
     PositionAdopted,
     PositionChanged,
     WalletTransferred,
+    type_of,
 )
 from chimera.events.orders import OrderRecord, OrderState
 from chimera.events.positions import TRADED, TradedSymbols
@@ -190,4 +191,4 @@ def _since(
 
 
 def _of(kind: type[msgspec.Struct], symbol: str) -> dict[str, Scalar]:
-    return {"symbol": symbol, "type": str(kind.__struct_config__.tag)}
+    return {"symbol": symbol, "type": type_of(kind)}

@@ -56,6 +56,8 @@ class _Input:
 
 
 class Session:
+    """The cores of one worker and all that feeds them, while its lease is held. One event loop, no locks."""
+
     def __init__(
         self,
         lease: Tenure,
@@ -287,7 +289,7 @@ class Session:
         self._troubles.tell("runtime:bundle", reason)
 
     def _on_refused(self, batch: Batch, error: ChimeraError) -> None:
-        """The record has something else: what it has is what the cores begin again with.
+        """The store refuses a batch: its record says something else, and the cores begin again with that.
 
         The router then asks the venue about every order it finds there, and about the account.
         """

@@ -8,6 +8,8 @@ from chimera.runtime.contract import Wake
 
 
 class Timers:
+    """The wake-ups of one worker's cores: of each core and name one at most."""
+
     def __init__(self) -> None:
         self._heap: list[tuple[Millis, int, str, str]] = []
         self._due: dict[tuple[str, str], tuple[Millis, int]] = {}

@@ -245,7 +245,6 @@ UNFOLD = {
 # --- Chimera -----------------------------------------------------------------------------------------
 STATE_DIR = Path(env.str("CHIMERA_STATE_DIR", default=str(BASE_DIR / "var")))
 STORE_URL = env.str("CHIMERA_STORE_URL", default="embedded://")
-DATA_DIR = env.str("CHIMERA_DATA_DIR", default=str(BASE_DIR.parent / "shared" / "data"))
 DEMO = env.bool("CHIMERA_DEMO", default=False)
 LOG_LEVEL = env.str("CHIMERA_LOG_LEVEL", default="INFO")
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):

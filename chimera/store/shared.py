@@ -8,7 +8,12 @@ from chimera.store import open_store
 from chimera.store.interface import Store
 
 
-@cache
 def shared_store() -> Store:
     """Return the process's store; it is opened on the first call and stays open."""
-    return open_store(settings.STORE_URL)
+    return opened(settings.STORE_URL)
+
+
+@cache
+def opened(url: str) -> Store:
+    """Return the one store of this process at `url`."""
+    return open_store(url)

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from chimera.store import Store
-from chimera.store.shared import shared_store
+from chimera.store.shared import opened, shared_store
 from tests.support.builders import Story
 
 NOBODY_THERE = "127.0.0.1:9"
@@ -20,10 +20,10 @@ def _nothing_outside(settings) -> Iterator[None]:
     settings.REDIS_URL = f"redis://{NOBODY_THERE}/0"
     settings.EXCHANGE_URL = f"http://{NOBODY_THERE}"
     settings.STORE_URL = "memory://"
-    shared_store.cache_clear()
+    opened.cache_clear()
     cache.clear()
     yield
-    shared_store.cache_clear()
+    opened.cache_clear()
     cache.clear()
 
 

@@ -106,7 +106,12 @@ def decision(of: FeaturesComputed, position: PositionView) -> DecisionMade:
     else:
         asked = GUARD.explain(values)
         guards = (
-            GuardTrace(name="costly_market", refused=asked.result is not False, explanation=asked),
+            GuardTrace(
+                name="costly_market",
+                reason="A wide spread costs more than the trade earns.",
+                refused=asked.result is not False,
+                explanation=asked,
+            ),
         )
         explained = OPEN_RULE.explain(values)
         trace = RuleTrace(name="trend_up", do=RuleAction.OPEN_LONG, explanation=explained)

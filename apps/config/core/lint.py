@@ -16,7 +16,7 @@ from chimera.lang import (
     compile_expression,
 )
 from chimera.lang.operators import FUNCTIONS
-from chimera.vocabulary import RULE_NAMES
+from chimera.vocabulary import RULE_NAMES, names_of
 
 from .findings import BundleRule, Finding, error, warning
 
@@ -39,11 +39,6 @@ def lint_bundle(bundle: Bundle) -> tuple[Finding, ...]:
             _execution(bundle),
         )
     )
-
-
-def names_of(bundle: Bundle) -> Names:
-    """Return what the expressions of `bundle` may read."""
-    return {**RULE_NAMES, **{factor.name: NUMBER for factor in bundle.factors}}
 
 
 def _symbols(bundle: Bundle) -> Iterator[Finding]:

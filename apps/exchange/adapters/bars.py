@@ -50,11 +50,6 @@ class BarSequence:
         """Return when every bar that closed so far was handed on."""
         await asyncio.gather(*(self._fill(symbol) for symbol in list(self._last)))
 
-    @property
-    def filling(self) -> bool:
-        """Whether bars are being read now."""
-        return bool(self._filling)
-
     def stop(self) -> None:
         for task in list(self._filling.values()):
             task.cancel()

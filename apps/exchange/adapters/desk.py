@@ -303,6 +303,7 @@ def by_client_id(command: CancelOrder | QueryOrder) -> Raw:
 
 
 def account_reported(command: QueryAccount, state: AccountState, clock: Clock) -> AccountReported:
+    """Return the event that answers `command` with what the venue said, money in USDT."""
     now = clock.now()
     return AccountReported(
         id=f"account:{command.id}",

@@ -66,9 +66,8 @@ class HoldingsWatch:
         asked = await self._asked()
         if asked is None:
             return False
-        if (
-            self._known is None
-        ):  # the first answer; what happened before it was asked for at the start
+        if self._known is None:
+            # The first answer: what happened before it was asked for at the start.
             self._known = asked
         known = self._known | self._told
         return {k: v for k, v in known.items() if v} != {k: v for k, v in asked.items() if v}

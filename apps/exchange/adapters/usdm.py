@@ -112,9 +112,9 @@ class UsdmConnector(Connector):
         return await self._client.open_line(url, tap)
 
     async def _guard_user(self, stream: Stream) -> None:
-        await first_failure(self._renew_listen_key(stream), self._holdings.keep(stream))
+        await first_failure(self._renew_listen_key(), self._holdings.keep(stream))
 
-    async def _renew_listen_key(self, stream: Stream) -> None:
+    async def _renew_listen_key(self) -> None:
         """Renew the key for ever; one the venue no longer knows ends the stream, which gets a new one."""
         pause_s = LISTEN_KEY_RENEWAL_S
         while True:

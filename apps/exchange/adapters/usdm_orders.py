@@ -41,6 +41,8 @@ ALREADY_SO = ("-4046", "-4059")  # margin type and position mode that need no ch
 
 
 class UsdmOrders(OrderDesk):
+    """The order desk of futures: plain orders go to the book, those with a trigger to the Algo service."""
+
     market = Market.USDM
 
     def __init__(

@@ -196,6 +196,7 @@ def held_position(row: Raw, setting: Raw) -> HeldPosition:
 
 
 def resting_plain(row: Raw) -> RestingOrder:
+    """Return an order that rests in the book, of a row of ``openOrders``."""
     return RestingOrder(
         symbol=symbol_of(row["symbol"], Market.USDM),
         client_order_id=row["clientOrderId"],

@@ -45,6 +45,7 @@ class Generation:
 
 
 def generation_of(number: int, bundle_hash: str, bundle: Bundle) -> Generation:
+    """Return the part of `bundle` that features depend on, as generation `number`."""
     return Generation(
         number=number,
         bundle_hash=bundle_hash,

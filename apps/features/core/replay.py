@@ -3,21 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 
-from chimera.bundles import Bundle, bundle_hash
+from chimera.bundles import Bundle
 from chimera.errors import NotFound
 from chimera.events.features import FeaturesComputed
 from chimera.events.market import HistoryLoaded
 
 from .generation import Generation, generation_of
 from .lane import Lane
-
-
-def recompute(
-    history: HistoryLoaded | None, signals: Iterable[FeaturesComputed], bundle: Bundle
-) -> Iterator[FeaturesComputed]:
-    """Recompute the signals that followed one warm-up under one bundle; see `recompute_run`."""
-    warm_ups = () if history is None else (history,)
-    return recompute_run(warm_ups, signals, {bundle_hash(bundle): bundle})
 
 
 def recompute_run(

@@ -155,6 +155,7 @@ class ExplanationSerializer(serializers.Serializer):
 
 class GuardSerializer(serializers.Serializer):
     name = serializers.CharField()
+    reason = serializers.CharField(help_text="why the bundle has this guard")
     refused = serializers.BooleanField()
     explanation = ExplanationSerializer()
 

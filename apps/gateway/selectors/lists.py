@@ -8,7 +8,7 @@ from apps.gateway import presenters
 from apps.gateway.selectors.documents import KeptPage, document_page
 from apps.health.protection import Protection, protections
 from chimera.clock import Millis
-from chimera.events import DecisionMade, PositionChanged
+from chimera.events import DecisionMade, PositionChanged, type_of
 from chimera.events.health import ServiceReported
 from chimera.events.orders import OrderRecord
 from chimera.store import Collection
@@ -35,7 +35,7 @@ def order_list(asked: ListRequest) -> KeptPage[OrderRecord]:
 
 def position_list(asked: ListRequest) -> KeptPage[PositionChanged]:
     """Return snapshots of positions; the account's own marks lie beside them and are left out."""
-    only = {"type": "position.changed.v1"}
+    only = {"type": type_of(PositionChanged)}
     return _list(Collection.POSITIONS_SNAPSHOTS, PositionChanged, asked, only)
 
 

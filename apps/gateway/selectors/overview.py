@@ -26,6 +26,7 @@ from chimera.events import (
     OrderFilled,
     TradePrinted,
     decode,
+    type_of,
 )
 from chimera.events.base import Event
 from chimera.events.orders import OrderRecord
@@ -48,11 +49,8 @@ def overview_symbols() -> list[str]:
     return sorted({*symbols_known(shared_store()), *(bundle.symbols if bundle else ())})
 
 
-def overview_snapshot(symbol: str | None) -> dict[str, Any]:
-    """Return everything the overview shows; of `symbol`, else of the first there is.
-
-    Items come oldest first within their kind. Positions and the stops that guard them are of all
-    symbols, the rest of the chosen one. With nothing recorded yet, `symbol` is None.
+def overview_choice(symbol: str | None) -> tuple[str | None, list[str]]:
+    """Return the symbol to show and all there are: `symbol`, else the first, None if there is none.
 
     Raises
     ------
@@ -62,7 +60,16 @@ def overview_snapshot(symbol: str | None) -> dict[str, Any]:
     symbols = overview_symbols()
     if symbol is not None and symbol not in symbols:
         raise NotFound(f"{symbol} is neither traded nor recorded", field="symbol", known=symbols)
-    chosen = symbol or (symbols[0] if symbols else None)
+    return symbol or next(iter(symbols), None), symbols
+
+
+def overview_snapshot(symbol: str | None) -> dict[str, Any]:
+    """Return everything the overview shows of the symbol that `overview_choice` says.
+
+    Items come oldest first within their kind. Positions and the stops that guard them are of all
+    symbols, the rest of the chosen one. Raises as `overview_choice` does.
+    """
+    chosen, symbols = overview_choice(symbol)
     items = [*_account_items(), *(_symbol_items(chosen) if chosen else ())]
     held = {item["symbol"] for item in items if item["kind"] == "position"} - {chosen or ""}
     return {
@@ -86,7 +93,7 @@ def _account_items() -> list[Item]:
     equity = document_page(
         Collection.POSITIONS_SNAPSHOTS,
         EquityMarked,
-        equal={"symbol": ACCOUNT, "type": "account.equity.v1"},
+        equal={"symbol": ACCOUNT, "type": type_of(EquityMarked)},
         limit=EQUITY,
     )
     curve = [presenters.equity_item(mark.body) for mark in reversed(equity.items)]

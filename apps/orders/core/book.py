@@ -16,6 +16,12 @@ UNREAD = "unread"
 
 @dataclass(slots=True)
 class SymbolBook:
+    """One symbol as the router knows it. None is unknown.
+
+    Prices are quote per base, floats where the market says them. `qty` and `entry_px` are exact; `qty` is
+    in base units, positive when long, negative when short. `stop_distance` is a fraction of the price.
+    """
+
     symbol: str
     instrument: Instrument | None = None
     margin_problem: str | None = UNREAD

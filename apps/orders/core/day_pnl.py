@@ -15,9 +15,8 @@ from chimera.events.positions import EQUITY_WHEN_FLAT_EVERY
 from .book import SymbolBook
 from .deadlines import Deadlines
 
-Word = tuple[
-    Decimal | None, Millis, Millis
-]  # the day's PnL, USDT; its age, and the greatest it may have
+# The day's PnL, USDT; its age, and the greatest age at which it may be believed.
+Word = tuple[Decimal | None, Millis, Millis]
 
 
 @dataclass(slots=True)

@@ -15,9 +15,8 @@ class Deadlines:
     speed: float = 1.0  # how much faster than the wall the market's clock runs
     answer: Millis = 2 * SECOND  # after which an unanswered order is looked for
     query_again: Millis = 1 * SECOND
-    settle: Millis = (
-        12 * SECOND
-    )  # how long an order may stay invisible: recvWindow plus backend timeout
+    # How long an order may stay invisible: recvWindow plus backend timeout.
+    settle: Millis = 12 * SECOND
     query_stop: Millis = 3 * SECOND
     close_unprotected: Millis = 5 * SECOND
     close_again: Millis = 1 * SECOND

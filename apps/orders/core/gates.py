@@ -57,6 +57,8 @@ class RiskApproved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskRefused:
+    """An entry that is recorded and shown, and never sent; `checks` has the gates it passed, too."""
+
     plan: EntryPlan
     checks: tuple[GateCheck, ...]
 
@@ -76,9 +78,9 @@ def review_entry(plan: EntryPlan, context: EntryContext) -> RiskApproved | RiskR
 def review_exit(
     qty: Decimal, position_qty: Decimal, instrument: Instrument | None
 ) -> tuple[GateCheck, ...]:
-    """Ask the few gates an exit meets: sendable, and never more than is held.
+    """Check the two things an exit must be: a quantity the venue takes, and no more than is held.
 
-    Where the filters are unknown, what could be bought is taken to be sellable.
+    While the venue's filters are unknown any quantity above zero may be tried.
     """
     if instrument is not None:
         problem = instrument.qty_violation(qty, market=True)

@@ -107,6 +107,7 @@ class Lifecycle:
         ]
 
     def cancel(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
+        """Ask the venue to cancel an order that rests; of any other nothing is asked."""
         asked = advance(order, Happening.ASK_CANCEL, ts=now, event_id=cause)
         if asked is None:
             return []

@@ -1,5 +1,7 @@
-"""Carries out what the guardian says, watches the deadlines of protection, closes positions, and
-withdraws entries that rest and are no longer wanted."""
+"""Protects positions: does what `guardian` says, and closes at market what stays unprotected too long.
+
+Exits and the taking back of entries that are no longer wanted are here too.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,6 +35,8 @@ WIDEST_STOP = 0.02  # where not even the bundle says how far a stop may be
 
 @dataclass(slots=True)
 class Protection:
+    """Carries the guardian's moves out: each method returns the effects that bring a stop or an exit."""
+
     state: RouterState
 
     def protect(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:

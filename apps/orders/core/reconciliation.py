@@ -41,6 +41,8 @@ LONGEST_PAUSE = 8  # between two questions, in units of the shortest
 
 @dataclass(slots=True)
 class Reconciliation:
+    """The comparison with the venue: one at a time, and no new risk until it is over."""
+
     state: RouterState
     protection: Protection
     _differences: dict[str, Decimal] = field(default_factory=dict)

@@ -16,6 +16,8 @@ RECONCILE = f"{SERVICE}:reconcile"  # our own halt, until our books equal the ve
 
 @dataclass(slots=True)
 class RouterState:
+    """What all parts of the router read and change, one event at a time."""
+
     deadlines: Deadlines
     books: dict[str, SymbolBook] = field(default_factory=dict)
     active: BundleActivated | None = None

@@ -60,7 +60,10 @@ def fold_funding(ledger: PositionLedger, amount: Decimal) -> PositionLedger:
 
 
 def take_back(ledger: PositionLedger, *, realised_pnl: Decimal, fees: Decimal) -> PositionLedger:
-    """Undo the money of fills that are going to be folded again."""
+    """Return the ledger without this money (USDT), which is about to be booked again or elsewhere.
+
+    What is held, its entry price and the sequence stay.
+    """
     return msgspec.structs.replace(
         ledger, realised_pnl=ledger.realised_pnl - realised_pnl, fees=ledger.fees - fees
     )

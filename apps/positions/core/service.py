@@ -233,7 +233,11 @@ class Positions:
         ]
 
     def _take_back(self, ts: Millis, net: Decimal, now: Millis, *, cause: str) -> list[Effect]:
-        """Take from what was adopted as earned unseen what turns out to have been this."""
+        """Count a late fact once: an adoption after it booked its `net` (USDT) already, as earned unseen.
+
+        What happened (`ts`) after the newest adoption was not in it. Of an older fact the money is taken
+        out of the symbol that was adopted.
+        """
         told_at, symbol = self._wallet_told
         if ts > told_at:
             return []

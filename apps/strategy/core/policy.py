@@ -17,7 +17,7 @@ from chimera.lang import (
     compile_expression,
     explain_together,
 )
-from chimera.vocabulary import RULE_NAMES
+from chimera.vocabulary import names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,6 @@ class Policy:
 
     generation: int
     bundle_hash: str
-    symbols: frozenset[str]
-    interval: str
     interval_ms: Millis
     judge_flat: Judge
     judge_holding: Judge
@@ -77,14 +75,12 @@ def compile_policy(bundle: Bundle, *, generation: int, bundle_hash: str) -> Poli
     ExpressionInvalid
         If one does not parse or check; a linted bundle never does.
     """
-    names = {**RULE_NAMES, **{factor.name: NUMBER for factor in bundle.factors}}
+    names = names_of(bundle)
     closing = [rule for rule in bundle.rules if rule.do is RuleAction.CLOSE]
     opening = [rule for rule in bundle.rules if rule.do is not RuleAction.CLOSE]
     return Policy(
         generation=generation,
         bundle_hash=bundle_hash,
-        symbols=frozenset(bundle.symbols),
-        interval=bundle.interval,
         interval_ms=INTERVALS[bundle.interval],
         judge_flat=_judge(bundle.guards, opening, names),
         judge_holding=_judge((), closing, names),
@@ -109,6 +105,7 @@ def _judge(guards: Sequence[GuardSpec], rules: Sequence[RuleSpec], names: Names)
         asked = tuple(
             GuardTrace(
                 name=guard.name,
+                reason=guard.reason,
                 refused=explanation.result is not False,  # unknown too: in doubt, no new risk
                 explanation=explanation,
             )

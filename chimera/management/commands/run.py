@@ -105,7 +105,7 @@ async def _work(
         store=store,
         symbols=symbols,
         interval_ms=INTERVALS[bundle.interval],
-        speed=getattr(clock, "speed", 1.0),
+        speed=clock.speed,
     )
     group = "+".join(names)
     bus = open_bus(settings.REDIS_URL, producer=group)

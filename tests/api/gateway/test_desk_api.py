@@ -169,6 +169,7 @@ def test_decision_tells_its_whole_story(viewer, story):
     assert trace["rules"][0]["explanation"]["outcomes"] == [True, True]
     assert trace["rules"][0]["explanation"]["decided_by"] == [0, 1]
     assert trace["guards"][0]["refused"] is False
+    assert trace["guards"][0]["reason"] == "A wide spread costs more than the trade earns."
     assert trace["features"]["depth_imbalance"] is None
     assert [order["purpose"] for order in trace["orders"]] == ["entry", "stop"]
     assert trace["fills"][0]["order"] == trace["orders"][0]["key"]

@@ -109,7 +109,7 @@ def test_broken_page_names_the_id_to_look_for_and_no_cause(viewer, monkeypatch):
     def broken(*_: object) -> None:
         raise ValueError("the secret is 42")
 
-    monkeypatch.setattr("apps.gateway.pages.overview_symbols", broken)
+    monkeypatch.setattr("apps.gateway.pages.overview_choice", broken)
     viewer.raise_request_exception = False
     answer = viewer.get("/")
     assert answer.status_code == 500

@@ -53,6 +53,7 @@ def test_decision_page_says_outcomes_in_words(viewer, story):
     key = key_of(story, "decisions")
     text = page(viewer, f"/decisions/{key}")
     assert "ema_fast > ema_slow" in text
+    assert "A wide spread costs more than the trade earns." in text
     assert re.search(r"outcome-unknown.*unknown", text)
     assert "no rule matched" in text
     assert "manage.py replay --from" in text

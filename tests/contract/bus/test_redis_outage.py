@@ -45,7 +45,6 @@ async def test_everything_unacknowledged_survives_a_killed_redis(
     messages = await take(subscription, 3)
 
     assert sorted(payloads(messages)) == ["b", "c", "d"]
-    assert subscription.stats.outages >= 1
     await subscription.ack(messages)
     await bus.publish(outgoing(BTC, "e"))
     assert payloads(await take(subscription, 1)) == ["e"]
@@ -72,8 +71,9 @@ async def test_blocked_consumer_and_tail_heal_after_a_restart(
     tail = backend.tail(bus, BTC, last_ids={BTC: "0"})
     consuming = asyncio.ensure_future(take(subscription, 1))
     watching = asyncio.ensure_future(take(tail, 1))
-    while await bus.lag(BTC, "g") is None:
-        await asyncio.sleep(0.005)
+    with Redis(port=server.port) as client:
+        while not client.exists(BTC):  # which joining its group makes
+            await asyncio.sleep(0.005)
 
     await asyncio.to_thread(server.stop)
     await asyncio.to_thread(server.start)
@@ -93,8 +93,6 @@ async def test_unavailable_is_raised_while_redis_is_gone(
         await bus.ping()
     with pytest.raises(Unavailable):
         await bus.latest(BTC)
-    with pytest.raises(Unavailable):
-        await bus.lag(BTC, "g")
     with pytest.raises(Unavailable):
         await backend.tail(bus, BTC).fetch()
     with pytest.raises(Unavailable):

@@ -51,7 +51,7 @@ async def _play(fates: list[tuple[bool, int, int]], *, catch_up: bool = False) -
         for _ in range(0 if lost else times):
             bars.offer(bar(number))
         await asyncio.sleep(0)
-    while bars.filling:
+    while len(asyncio.all_tasks()) > 1:  # bars are being read
         await asyncio.sleep(0)
     if catch_up:
         await bars.catch_up()

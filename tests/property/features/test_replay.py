@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.features.core.replay import recompute, recompute_run
+from apps.features.core.replay import recompute_run
 from apps.features.core.service import Features
 from chimera.bundles import FactorKind, FactorSpec, bundle_hash
 from chimera.errors import NotFound
@@ -174,7 +174,7 @@ def test_replay_of_a_recorded_day_recomputes_the_same_bytes(data_dir):
         desk.give(each)
     (warm_up,), signals = desk.recorded("features"), desk.recorded("signals")
     assert len(signals) == 1_440
-    assert list(recompute(warm_up, signals, BUNDLES[0])) == signals
+    assert list(recompute_run([warm_up], signals, BY_HASH)) == signals
 
 
 def test_replay_of_a_tampered_input_shows_the_difference():
@@ -185,9 +185,8 @@ def test_replay_of_a_tampered_input_shows_the_difference():
     signals = desk.recorded("signals")
     inputs = msgspec.structs.replace(signals[7].inputs, bar=bar(7, 1.0))
     signals[7] = msgspec.structs.replace(signals[7], inputs=inputs)
-    differing = [
-        i for i, each in enumerate(recompute(None, signals, BUNDLES[0])) if each != signals[i]
-    ]
+    replayed = recompute_run([], signals, BY_HASH)
+    differing = [i for i, each in enumerate(replayed) if each != signals[i]]
     assert differing == [7, 8, 9]
 
 
@@ -195,5 +194,6 @@ def test_replay_without_the_bundle_is_refused():
     desk = Desk()
     desk.activate(BUNDLES[0])
     desk.give(CONTENT[0])
+    others = {bundle_hash(BUNDLES[1]): BUNDLES[1]}
     with pytest.raises(NotFound, match="not at hand"):
-        list(recompute(None, desk.recorded("signals"), BUNDLES[1]))
+        list(recompute_run([], desk.recorded("signals"), others))

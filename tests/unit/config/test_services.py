@@ -14,7 +14,6 @@ from apps.config.selectors import (
     activation_active,
     bundle_active,
     bundle_by_hash,
-    config_store,
     release_active,
 )
 from apps.config.services import bundle_activate, bundle_check, release_announce_active
@@ -22,6 +21,7 @@ from chimera.bundles import bundle_hash
 from chimera.bus import Message, open_bus
 from chimera.errors import Conflict, InvalidInput, NotFound, Unavailable
 from chimera.events import decode
+from chimera.store.shared import shared_store
 from tests.support.bundles import DEMO_BUNDLE, GOOD_BUNDLE
 
 OTHER_BUNDLE = GOOD_BUNDLE.replace("length: 5", "length: 6")
@@ -189,7 +189,7 @@ def test_store_keeps_a_bundle_once():
     activate()
     activate(OTHER_BUNDLE)
     activate()
-    page = config_store().query("config_bundles")
+    page = shared_store().query("config_bundles")
     assert len(page.documents) == 2
 
 

@@ -141,7 +141,7 @@ def test_decide_stop_unknown_holds() -> None:
 def test_decide_flat_asks_every_guard_and_stops_at_the_first_true_rule() -> None:
     decision = decide(policy(), signal(20.0), view())
 
-    assert [guard.name for guard in decision.guards] == ["calm"]
+    assert [(guard.name, guard.reason) for guard in decision.guards] == [("calm", "wild")]
     assert [rule.name for rule in decision.rules] == ["up"]
     assert (decision.rule, decision.stop_distance) == ("up", 0.01)
 

@@ -99,7 +99,7 @@ class AlgoDesk:
             if price is None or not algo.is_open:
                 continue
             if self._met(algo, price) and not self._protected(listing, algo.request):
-                self._fire(listing, algo)
+                self._fire(algo)
                 fired = True
         return fired
 
@@ -150,7 +150,7 @@ class AlgoDesk:
             return False
         return abs(mark - last) / last > protect
 
-    def _fire(self, listing: Listing, algo: AlgoOrder) -> None:
+    def _fire(self, algo: AlgoOrder) -> None:
         floor = self._floor
         account = floor.account(algo.account_id)
         algo.trigger_time = floor.now

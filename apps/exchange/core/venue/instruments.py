@@ -165,8 +165,6 @@ def _parse(
             min_notional=Decimal(notional.get("minNotional", notional.get("notional", "0"))),
             min_px=Decimal(price["minPrice"]),
             max_px=Decimal(price["maxPrice"]),
-            percent_up=percent.bid_up if percent else ZERO,
-            percent_down=percent.ask_down if percent else ZERO,
             trading=info.get("status", "TRADING") == "TRADING",
         ),
         percent=percent,

@@ -113,10 +113,6 @@ def margin_insufficient() -> VenueError:
     return VenueError(-2019, "Margin is insufficient.")
 
 
-def balance_insufficient() -> VenueError:
-    return VenueError(-2018, "Balance is insufficient.")
-
-
 def would_trigger() -> VenueError:
     return VenueError(-2021, "Order would immediately trigger.")
 
@@ -200,10 +196,6 @@ def no_counterparty_in_band() -> VenueError:
         -4131,
         "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
     )
-
-
-def bad_trailing_activation() -> VenueError:
-    return VenueError(-4135, "Invalid activation price.")
 
 
 def bad_callback_rate() -> VenueError:

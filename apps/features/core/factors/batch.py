@@ -1,4 +1,4 @@
-"""The factors over whole histories at once: research uses these, and tests hold both forms together.
+"""The factors over whole histories at once. So far only the tests use them, as the incremental form's check.
 
 Every function maps arrays of shape (T,) float64, one element a bar, oldest first, to an array of the
 same shape. NaN stands for unknown, on the way in and on the way out. No element depends on a later one.
