@@ -2,5 +2,5 @@
 
 Streams in: signals:new, ord:result, pos:events, mkt, cfg:events, health:events.
 Streams out: ord:cmd, pos:events, health:events.
-Documents: orders, fills, positions_snapshots (where it takes the venue's word for a position).
+Documents: orders, fills, alerts, positions_snapshots (where it takes the venue's word for a position).
 """
