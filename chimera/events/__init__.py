@@ -37,6 +37,7 @@ from chimera.events.orders import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     PrepareSymbol,
     QueryAccount,
     QueryFailed,
@@ -76,6 +77,7 @@ REPORTS = (
     OrderExpired,
     CancelRejected,
     SubmitUnknown,
+    OrderUnclear,
     OrderStatus,
     OrderNotFound,
     QueryFailed,
@@ -118,6 +120,7 @@ AnyEvent = (
     | OrderExpired
     | CancelRejected
     | SubmitUnknown
+    | OrderUnclear
     | OrderStatus
     | OrderNotFound
     | QueryFailed

@@ -177,6 +177,16 @@ class SubmitUnknown(
     message: str
 
 
+class OrderUnclear(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.unclear.v1"):
+    """The venue said something of an order that we cannot read. It may be anything until it is asked.
+
+    `message` names the kind of thing, alike for all orders; `raw` is what the venue said.
+    """
+
+    message: str
+    raw: str
+
+
 class OrderStatus(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.status.v1"):
     """Answer to `QueryOrder` for an order that exists; its fills were reported before this."""
 

@@ -22,6 +22,7 @@ from chimera.events import (
     OrderNotFound,
     OrderRejected,
     OrderStatus,
+    OrderUnclear,
     QueryAccount,
     QueryFailed,
     QueryOrder,
@@ -305,6 +306,17 @@ class RouterBench:
     def unknown(self, order: OrderRecord) -> list[Effect]:
         return self.tell(
             SubmitUnknown(id=f"unknown:{order.client_order_id}", message="?", **self._about(order))
+        )
+
+    def unclear(self, order: OrderRecord) -> list[Effect]:
+        """The stream says something of an order that nobody knows."""
+        return self.tell(
+            OrderUnclear(
+                id=f"unclear:{order.client_order_id}:{self.now}",
+                message="the venue reported the status DOZING",
+                raw="{'X': 'DOZING'}",
+                **self._about(order),
+            )
         )
 
     def not_found(self, order: OrderRecord) -> list[Effect]:

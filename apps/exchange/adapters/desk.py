@@ -25,6 +25,7 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     PrepareSymbol,
     QueryAccount,
     QueryFailed,
@@ -41,7 +42,7 @@ from chimera.money import ZERO
 
 from .calls import Calls, Endpoint, Raw
 from .streams import Sink
-from .wire_orders import ORDER_STATES, fills_of_trades
+from .wire_orders import ORDER_STATES, cut, fills_of_trades
 
 TRADES_MAX = 1_000
 UNKNOWN_ORDER = ("-2011", "-2013")
@@ -69,6 +70,7 @@ class FoundOrder:
     venue_order_id: str
     status: str
     state: OrderState | None
+    raw: Raw
     filled_qty: Decimal
     fills: Sequence[OrderFilled]
     fired: bool = False  # it was conditional, and its child trades or traded
@@ -134,6 +136,7 @@ class OrderDesk(ABC):
             venue_order_id=str(order["orderId"]),
             status=order["status"],
             state=ORDER_STATES.get(order["status"]),
+            raw=order,
             filled_qty=filled,
             fills=tuple(fills),
         )
@@ -231,7 +234,16 @@ class OrderDesk(ABC):
             sink(fill)
         listed = sum((fill.last_qty for fill in found.fills), ZERO)
         if found.state is None:
-            sink(self._failed(command, f"the venue says {found.status}, which we do not know"))
+            message = f"the venue answered with the status {found.status}"
+            sink(
+                OrderUnclear(
+                    id=f"unclear:{command.id}",
+                    message=message,
+                    raw=cut(found.raw),
+                    **self._about(command),
+                )
+            )
+            sink(self._failed(command, message))
         elif listed < found.filled_qty:  # the list of trades lags behind the order
             sink(self._failed(command, f"{listed} of {found.filled_qty} are in the list of trades"))
         else:

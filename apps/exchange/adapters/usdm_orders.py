@@ -82,6 +82,7 @@ class UsdmOrders(OrderDesk):
                 venue_order_id=str(algo["algoId"]),
                 status=algo["algoStatus"],
                 state=CONDITIONAL_STATES.get(algo["algoStatus"]),
+                raw=algo,
                 filled_qty=Decimal(0),
                 fills=(),
             )

@@ -9,14 +9,26 @@ from chimera.events.base import Event
 from chimera.events.positions import RestingOrder
 from chimera.instruments import Market, Side, symbol_of
 
-from .wire_orders import Raw, execution_events
+from .wire_orders import Raw, UnknownKind, execution_events
 
 CONDITIONAL_TYPES = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 STREAM_ENDS = ("eventStreamTerminated", "serverShutdown")
+IGNORED = frozenset(
+    {
+        "listStatus",  # order lists, which we do not place
+        "externalLockUpdate",  # what other products of the venue hold back
+    }
+)
 
 
 def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
-    """Yield what one message of the user stream states about our orders and money."""
+    """Yield what one message of the user stream states about our orders and money.
+
+    Raises
+    ------
+    UnknownKind
+        If nobody told us of this kind of message.
+    """
     match message.get("e"):
         case "executionReport":
             yield from execution_events(
@@ -46,6 +58,8 @@ def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
                 asset=message["a"],
                 amount=Decimal(message["d"]),
             )
+        case kind if kind not in IGNORED:
+            raise UnknownKind(kind)
 
 
 def balances(account: Raw) -> dict[str, Decimal]:

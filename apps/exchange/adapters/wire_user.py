@@ -16,7 +16,7 @@ from chimera.events import (
     OrderExpired,
     OrderRejected,
     OrderTriggered,
-    SubmitUnknown,
+    OrderUnclear,
     WalletChanged,
     WalletTransferred,
 )
@@ -26,7 +26,7 @@ from chimera.events.positions import HeldPosition, RestingOrder
 from chimera.instruments import Market, Side, symbol_of
 from chimera.money import ZERO
 
-from .wire_orders import Raw, execution_events
+from .wire_orders import Raw, UnknownKind, cut, execution_events
 
 CONDITIONAL_STATES = {
     "NEW": OrderState.OPEN,
@@ -40,6 +40,16 @@ CONDITIONAL_STATES = {
 CHILDREN_KEPT = 1_000
 NO_CHILD = ("", "0", "None")
 STREAM_ENDS = "listenKeyExpired"
+IGNORED = frozenset(
+    {
+        "ACCOUNT_CONFIG_UPDATE",
+        "TRADE_LITE",  # a fill told early, without its fee
+        "MARGIN_CALL",  # what is held has a stop long before, or is being closed
+        "CONDITIONAL_ORDER_TRIGGER_REJECT",  # retired: an ALGO_UPDATE says so
+        "STRATEGY_UPDATE",  # the venue's own strategies, which we do not use
+        "GRID_UPDATE",
+    }
+)
 
 
 class Children:
@@ -66,7 +76,13 @@ TRANSFERS = ("ASSET_TRANSFER", "DEPOSIT", "WITHDRAW", "ADMIN_DEPOSIT", "ADMIN_WI
 
 
 def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event]:
-    """Yield what one message of the user stream states about our orders and money."""
+    """Yield what one message of the user stream states about our orders and money.
+
+    Raises
+    ------
+    UnknownKind
+        If nobody told us of this kind of message.
+    """
     match message.get("e"):
         case "ORDER_TRADE_UPDATE":
             o = message["o"]
@@ -81,6 +97,8 @@ def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event
             yield from _conditional_events(message["o"], children, message["T"], now)
         case "ACCOUNT_UPDATE":
             yield from _account_events(message["a"], message["T"], now)
+        case kind if kind not in IGNORED:
+            raise UnknownKind(kind)
 
 
 def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> Iterator[Event]:
@@ -112,9 +130,10 @@ def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> 
                 id=f"rejected:{ours}", code="REJECTED_AT_TRIGGER", message=reason, **named
             )
         case unknown:
-            yield SubmitUnknown(
+            yield OrderUnclear(
                 id=f"unclear:{ours}:{unknown}:{ts}",
-                message=f"the venue reported the status {unknown}",
+                message=f"the venue reported the conditional status {unknown}",
+                raw=cut(o),
                 **named,
             )
 

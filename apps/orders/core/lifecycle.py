@@ -20,6 +20,7 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     QueryFailed,
     QueryOrder,
     SubmitOrder,
@@ -228,11 +229,15 @@ class Lifecycle:
                 return self._end(order, Happening.CANCEL, report, now)
             case OrderExpired():
                 return self._end(order, Happening.EXPIRE, report, now)
-            case SubmitUnknown() | CancelRejected() if order.state.is_terminal:
+            case SubmitUnknown() | OrderUnclear() | CancelRejected() if order.state.is_terminal:
                 return []
             case SubmitUnknown():
                 lost = self._step(order, Happening.LOSE_TRACK, report, now, report.message)
                 return lost + self.look_for(order, now, cause=report.id)
+            case OrderUnclear():
+                lost = self._step(order, Happening.MISREAD, report, now, report.message)
+                asked = order.client_order_id in self._searches
+                return lost if asked else lost + self.look_for(order, now, cause=report.id)
             case CancelRejected():
                 return self.look_for(order, now, cause=report.id)
             case OrderStatus():
@@ -340,7 +345,8 @@ class Lifecycle:
             return [self._again(order, now)]
         self._searches.pop(order.client_order_id)
         in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
-        gone = Happening.NOT_PLACED if in_doubt else Happening.CANCEL
+        never_was = in_doubt and not order.venue_order_id
+        gone = Happening.NOT_PLACED if never_was else Happening.CANCEL
         note = f"the venue did not know it in {search.misses} questions"
         return self._step(order, gone, report, now, note)
 

@@ -211,6 +211,7 @@ class Router:
             mark_age_max_ms=self.deadlines.price_age,
             position_qty=book.qty,
             entries_working=len(book.working(Purpose.ENTRY)),
+            orders_in_doubt=sum(o.state is OrderState.UNKNOWN for o in book.orders.values()),
             positions_taken=sum(
                 1 for b in self.books.values() if b.qty or b.working(Purpose.ENTRY)
             ),

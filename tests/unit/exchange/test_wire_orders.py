@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from apps.exchange.adapters.wire_orders import execution_events, fills_of_trades
+from apps.exchange.adapters.wire_orders import UnknownKind, execution_events, fills_of_trades
+from apps.exchange.adapters.wire_spot import IGNORED as SPOT_IGNORED
 from apps.exchange.adapters.wire_spot import spot_user_events
 from apps.exchange.adapters.wire_user import (
     CHILDREN_KEPT,
+    IGNORED,
     Children,
     funding_of_income,
     held_position,
@@ -25,7 +27,7 @@ from chimera.events import (
     OrderFilled,
     OrderRejected,
     OrderTriggered,
-    SubmitUnknown,
+    OrderUnclear,
     WalletChanged,
     WalletTransferred,
 )
@@ -80,10 +82,10 @@ SPOT: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
             },
         )
     ],
-    "trade_l_zero": [(SubmitUnknown, {"client_order_id": "O-12345-test-trade-l-zero"})],
+    "trade_l_zero": [(OrderUnclear, {"client_order_id": "O-12345-test-trade-l-zero"})],
     "trade_l_zero_new": [],
     "canceled": [(OrderCanceled, {"filled_qty": D("0.1")})],
-    "pending_cancel": [(SubmitUnknown, {})],
+    "pending_cancel": [(OrderUnclear, {})],
     "expired": [(OrderExpired, {"filled_qty": D(0)})],
     "trade_prevention": [(OrderExpired, {})],
     "rejected": [(OrderRejected, {"message": "GTX_ORDER_REJECT"})],
@@ -110,7 +112,10 @@ def test_every_captured_account_message_can_be_read(data_dir: Path) -> None:
     for path in (*folder.glob("ws_futures_*_update*"), *folder.glob("ws_spot_execution*")):
         message = json.loads(path.read_text()).get("data")
         if message is not None:
-            events = (*user_events(message, Children(), NOW), *spot_user_events(message, NOW))
+            futures = path.name.startswith("ws_futures")
+            events = (
+                user_events(message, Children(), NOW) if futures else spot_user_events(message, NOW)
+            )
             assert all(event.ts_init == NOW for event in events), path.name
 
 
@@ -138,8 +143,7 @@ def test_fill_without_commission_costs_nothing(missing: dict[str, Any]) -> None:
         ("EXPIRED", "EXPIRED", OrderExpired),
         ("EXPIRED", "EXPIRED_IN_MATCH", OrderExpired),
         ("TRADE_PREVENTION", "EXPIRED_IN_MATCH", OrderExpired),
-        ("HIBERNATED", "NEW", SubmitUnknown),
-        ("TRADE", "HALF_FILLED", SubmitUnknown),
+        ("HIBERNATED", "NEW", OrderUnclear),
     ],
 )
 def test_report_states_what_happened(happened: str, state: str, expected: type[Event]) -> None:
@@ -153,6 +157,40 @@ def test_report_states_what_happened(happened: str, state: str, expected: type[E
 )
 def test_report_that_ends_nothing_states_nothing(happened: str, state: str) -> None:
     assert executed(report(x=happened, X=state)) == []
+
+
+def test_fill_with_a_new_status_is_counted_and_the_order_asked_about() -> None:  # L6
+    fill, unclear = executed(report(X="HALF_FILLED"))
+    assert (type(fill), fill.trade_id) == (OrderFilled, "7")
+    assert type(unclear) is OrderUnclear
+    assert "HALF_FILLED" in unclear.message
+    assert "HALF_FILLED" in unclear.raw
+
+
+def test_conditional_order_with_a_new_status_is_unclear_and_kept_raw() -> None:  # L6
+    o = {"caid": "c-stop-1", "aid": 5, "s": "BTCUSDT", "X": "HIBERNATING", "tp": "59000"}
+    (unclear,) = user_events({"e": "ALGO_UPDATE", "T": 1, "o": o}, Children(), NOW)
+    assert isinstance(unclear, OrderUnclear)
+    assert unclear.client_order_id == "c-stop-1"
+    assert repr(o) == unclear.raw
+
+
+@pytest.mark.parametrize("kind", sorted(IGNORED))
+def test_futures_message_that_is_ignored_by_name_states_nothing(kind: str) -> None:
+    assert list(user_events({"e": kind, "E": 1}, Children(), NOW)) == []
+
+
+@pytest.mark.parametrize("kind", sorted(SPOT_IGNORED))
+def test_spot_message_that_is_ignored_by_name_states_nothing(kind: str) -> None:
+    assert list(spot_user_events({"e": kind, "E": 1}, NOW)) == []
+
+
+@pytest.mark.parametrize("message", [{"e": "SOMETHING_NEW"}, {"E": 1}])
+def test_message_of_an_unknown_kind_is_not_passed_over(message: dict[str, Any]) -> None:  # L6
+    with pytest.raises(UnknownKind):
+        list(user_events(message, Children(), NOW))
+    with pytest.raises(UnknownKind):
+        list(spot_user_events(message, NOW))
 
 
 def test_spot_cancel_names_the_original_order() -> None:
