@@ -28,6 +28,7 @@ from chimera.events.market import (
 from chimera.events.orders import (
     CancelOrder,
     CancelRejected,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderChanged,
@@ -69,6 +70,7 @@ MARKET_EVENTS = (
 COMMANDS = (PrepareSymbol, SubmitOrder, CancelOrder, QueryOrder, QueryAccount)
 REPORTS = (
     SymbolPrepared,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderRejected,
     OrderFilled,
@@ -112,6 +114,7 @@ AnyEvent = (
     | QueryOrder
     | QueryAccount
     | SymbolPrepared
+    | MarginSettingsChanged
     | OrderAccepted
     | OrderRejected
     | OrderFilled

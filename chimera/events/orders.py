@@ -219,6 +219,12 @@ class SymbolPrepared(Event, frozen=True, kw_only=True, gc=False, tag="order.prep
     instrument: Instrument | None = None
 
 
+class MarginSettingsChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.settings.v1"):
+    """Somebody changed the margin settings of `symbol`, or of the whole account (`ACCOUNT`)."""
+
+    symbol: str
+
+
 # --- our record of an order --------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from chimera.events import (
     CancelOrder,
     CancelRejected,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -59,6 +60,7 @@ _PRIVATE = (
     WalletTransferred,
     AccountReported,
     SymbolPrepared,
+    MarginSettingsChanged,
 )
 _QUESTIONS = (QueryOrder, QueryAccount, PrepareSymbol)
 _ANSWER_ALONE = (OrderRejected, CancelRejected, OrderStatus)

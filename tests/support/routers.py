@@ -23,6 +23,7 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderUnclear,
+    PrepareSymbol,
     QueryAccount,
     QueryFailed,
     QueryOrder,
@@ -56,6 +57,7 @@ class RouterBench:
         self.now: Millis = START
         self.asks: list[Command] = []
         self.question: QueryAccount | None = None  # the newest
+        self.preparation: PrepareSymbol | None = None  # likewise
         self.effects: list[Effect] = []
         self.timers = Timers()
         self._trades = 0
@@ -70,6 +72,8 @@ class RouterBench:
                     self.asks.append(command)
                     if isinstance(command, QueryAccount):
                         self.question = command
+                    elif isinstance(command, PrepareSymbol):
+                        self.preparation = command
                 case Wake():
                     self.timers.set(effect)
                 case Publish(published) if type(published) in Router.consumes:
@@ -103,8 +107,8 @@ class RouterBench:
         """Everything an entry needs: bundle, instrument, margin, agreement, equity, a price."""
         self.activate()
         self.list_instrument()
-        self.prepare()
         self.start()
+        self.prepare()
         self.account()
         self.equity()
         self.bar()
@@ -128,10 +132,19 @@ class RouterBench:
         listed = list_symbols(Market.USDM, ["BTCUSDT"])["BTCUSDT"].filters
         self.tell(InstrumentListed(id="instrument", instrument=listed, **self._times()))
 
-    def prepare(self, problem: str | None = None, leverage: int = 20) -> None:
+    def prepare(
+        self,
+        problem: str | None = None,
+        leverage: int = 20,
+        *,
+        asked: PrepareSymbol | None = None,
+    ) -> None:
+        """Answer `asked`, or the newest question about the margin settings."""
+        question = asked or self.preparation
         self.tell(
             SymbolPrepared(
-                id="prepared",
+                id=f"prepared:{self.now}",
+                cause=question.id if question is not None else "",
                 symbol=SYMBOL,
                 leverage=leverage,
                 isolated=True,
@@ -147,6 +160,8 @@ class RouterBench:
         *orders: RestingOrder,
         asked: QueryAccount | None = None,
         wallet: Decimal = Decimal(10_000),
+        leverage: int = 20,
+        isolated: bool = True,
     ) -> list[Effect]:
         """Answer `asked`, or the newest question about the account."""
         question = asked or self.question
@@ -156,8 +171,8 @@ class RouterBench:
             entry_px=Decimal(60_000),
             mark_px=Decimal(60_000),
             unrealised_pnl=Decimal(0),
-            leverage=20,
-            isolated=True,
+            leverage=leverage,
+            isolated=isolated,
         )
         return self.tell(
             AccountReported(

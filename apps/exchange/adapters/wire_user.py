@@ -10,7 +10,9 @@ from typing import Any
 
 from chimera.clock import HOUR, Millis
 from chimera.events import (
+    ACCOUNT,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -42,7 +44,6 @@ NO_CHILD = ("", "0", "None")
 STREAM_ENDS = "listenKeyExpired"
 IGNORED = frozenset(
     {
-        "ACCOUNT_CONFIG_UPDATE",
         "TRADE_LITE",  # a fill told early, without its fee
         "MARGIN_CALL",  # what is held has a stop long before, or is being closed
         "CONDITIONAL_ORDER_TRIGGER_REJECT",  # retired: an ALGO_UPDATE says so
@@ -97,6 +98,10 @@ def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event
             yield from _conditional_events(message["o"], children, message["T"], now)
         case "ACCOUNT_UPDATE":
             yield from _account_events(message["a"], message["T"], now)
+        case "ACCOUNT_CONFIG_UPDATE":
+            change = message.get("ac") or message["ai"]
+            symbol = symbol_of(change["s"], Market.USDM) if "s" in change else ACCOUNT
+            yield _settings_changed(symbol, message["T"], now)
         case kind if kind not in IGNORED:
             raise UnknownKind(kind)
 
@@ -140,6 +145,9 @@ def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> 
 
 def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
     reason = a["m"]
+    if reason == "MARGIN_TYPE_CHANGE":
+        for position in a["P"]:
+            yield _settings_changed(symbol_of(position["s"], Market.USDM), ts, now)
     for balance in a["B"]:
         if reason == "FUNDING_FEE":
             symbol = a.get("S") or a["P"][0]["s"]
@@ -160,6 +168,12 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
             balance=Decimal(balance["wb"]),
             reason=reason,
         )
+
+
+def _settings_changed(symbol: str, ts: Millis, now: Millis) -> MarginSettingsChanged:
+    return MarginSettingsChanged(
+        id=f"settings:{symbol}:{ts}", ts_event=ts, ts_init=now, symbol=symbol
+    )
 
 
 def funding_of_income(rows: list[Raw], now: Millis) -> Iterator[FundingPaid]:

@@ -243,17 +243,15 @@ class SimulatedExchange:
 
     def _prepare(self, command: PrepareSymbol, now: Millis) -> Iterable[Event]:
         symbol, account = venue_symbol(command.symbol), self.account_id
-        problems = [
-            problem
-            for setting in (
-                lambda: self.venue.set_position_mode(account, False, now),
-                lambda: self.venue.set_margin_type(account, symbol, MarginType.ISOLATED, now),
-                lambda: self.venue.set_leverage(account, symbol, command.leverage, now),
-            )
-            if (problem := _problem(setting)) is not None
-        ]
         books = self.venue.account(account)
         settings = books.settings[symbol]
+        changes: list[Callable[[], object]] = [
+            lambda: self.venue.set_position_mode(account, False, now),
+            lambda: self.venue.set_margin_type(account, symbol, MarginType.ISOLATED, now),
+        ]
+        if settings.leverage != command.leverage:  # each setting is announced, changed or not
+            changes.append(lambda: self.venue.set_leverage(account, symbol, command.leverage, now))
+        problems = [told for change in changes if (told := _problem(change)) is not None]
         yield SymbolPrepared(
             id=f"prepared:{command.id}",
             cause=command.id,

@@ -11,6 +11,7 @@ from apps.exchange.core.venue.outbound import (
     AccountChanged,
     AlgoUpdated,
     KlineMoved,
+    LeverageChanged,
     MarkMoved,
     OrderUpdated,
     PositionView,
@@ -32,6 +33,7 @@ from chimera.events.base import Event
 from chimera.events.market import BarClosed, Level, MarkPriceChanged, QuoteChanged, TradePrinted
 from chimera.events.orders import (
     LiquiditySide,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -81,6 +83,15 @@ def events_of(event: VenueEvent, now: Millis, cause: str) -> Iterator[Event]:
             yield from _algo(event, now, cause)
         case AccountChanged():
             yield from _account(event, now, cause)
+        case LeverageChanged():
+            symbol = symbol_of(event.symbol, Market.USDM)
+            yield MarginSettingsChanged(
+                id=f"settings:{symbol}:{event.ts}",
+                cause=cause,
+                ts_event=event.ts,
+                ts_init=now,
+                symbol=symbol,
+            )
         case MarkMoved():
             symbol = symbol_of(event.symbol, Market.USDM)
             yield MarkPriceChanged(

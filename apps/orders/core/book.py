@@ -18,6 +18,8 @@ class SymbolBook:
     symbol: str
     instrument: Instrument | None = None
     margin_problem: str | None = UNREAD
+    margin_question: str = ""  # the newest about the margin settings; only its answer counts
+    margin_alerted: str | None = None  # the problem that people were told of
     bid_px: float | None = None
     ask_px: float | None = None
     quote_ts: Millis = 0

@@ -29,6 +29,7 @@ from chimera.instruments import Market, market_of
 from chimera.money import ZERO
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
+from .book import UNREAD
 from .guardian import IN_DOUBT
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
@@ -76,6 +77,8 @@ class Reconciliation:
                 if order.purpose is Purpose.ENTRY and order.order_type is OrderType.LIMIT:
                     ends = order.ts + self.state.execution.entry_ttl_ms
                     effects.append(Wake(SERVICE, f"ttl:{order.client_order_id}", max(now, ends)))
+            if book.margin_problem != UNREAD:
+                effects += self.state.recheck(book, now, cause=cause)
             effects += self.protection.resume(book, now)
             effects += self.protection.protect(book, now, cause=cause)
         return [*effects, *self.on_due(now, cause=cause)]
@@ -119,11 +122,11 @@ class Reconciliation:
         if self._in_doubt():
             return self._look_once_more(now)
         held = {position.symbol: position for position in report.positions}
+        effects = self._compare_settings(report, now)
         differences = self._compare(held)
         if differences and differences != self._differences:
             self._differences, self._differ_since = differences, report.ts_event
-            return self._look_once_more(now)  # a fill may be on its way
-        effects: list[Effect] = []
+            return [*effects, *self._look_once_more(now)]  # a fill may be on its way
         for symbol in differences:
             effects += self._adopt(symbol, held.get(symbol), report)
         self._differences = {}
@@ -157,6 +160,18 @@ class Reconciliation:
             if qty != self.state.book(symbol).qty:
                 differences[symbol] = qty
         return differences
+
+    def _compare_settings(self, report: AccountReported, now: Millis) -> list[Effect]:
+        """Have the settings read again where a position has others than those we believe in."""
+        active, books = self.state.active, self.state.books
+        return [
+            effect
+            for held in report.positions
+            if active is not None and held.symbol in books
+            if books[held.symbol].margin_problem is None
+            if not held.isolated or held.leverage != active.bundle.risk.leverage
+            for effect in self.state.recheck(books[held.symbol], now, cause=report.id)
+        ]
 
     def _adopt(
         self, symbol: str, held: HeldPosition | None, report: AccountReported

@@ -18,6 +18,7 @@ from chimera.events import (
     EquityMarked,
     InstrumentListed,
     IntentIssued,
+    MarginSettingsChanged,
     MarkPriceChanged,
     OrderFilled,
     OrderRejected,
@@ -36,6 +37,7 @@ from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
+from .alerts import unfit_settings
 from .book import UNREAD, SymbolBook
 from .day_pnl import DayPnl
 from .deadlines import Deadlines
@@ -138,6 +140,8 @@ class Router:
                 return self._activate(event, now)
             case SymbolPrepared():
                 return self._on_prepared(event, now)
+            case MarginSettingsChanged():
+                return self._on_settings_changed(event, now)
             case AccountReported():
                 return self._reconciliation.on_account(event, now)
             case StreamDisconnected():
@@ -340,6 +344,14 @@ class Router:
             return self._protection.protect(book, now, cause=cause)
         return []
 
+    def _on_settings_changed(self, event: MarginSettingsChanged, now: Millis) -> list[Effect]:
+        return [
+            effect
+            for book in self.books.values()
+            if event.symbol in (book.symbol, ACCOUNT)
+            for effect in self.state.recheck(book, now, cause=event.id)
+        ]
+
     def _on_prepared(self, event: SymbolPrepared, now: Millis) -> list[Effect]:
         active = self.state.active
         wanted = active.bundle.risk.leverage if active is not None else event.leverage
@@ -348,7 +360,21 @@ class Router:
             problem = "spot positions are not taken yet: they have no reduce-only stop"
         elif problem is None and event.leverage != wanted:
             problem = f"leverage is {event.leverage}, not {wanted}"
-        self.state.book(event.symbol).margin_problem = problem
-        if event.instrument is None:
+        book = self.state.book(event.symbol)
+        effects: list[Effect] = []
+        if event.cause == book.margin_question:
+            book.margin_problem = problem
+            effects = self._tell_problem(book, event, now)
+        if event.instrument is not None:
+            effects += self._on_listed(event.instrument, now, cause=event.id)
+        return effects
+
+    @staticmethod
+    def _tell_problem(book: SymbolBook, event: SymbolPrepared, now: Millis) -> list[Effect]:
+        """Tell people what the venue's settings lack, once; not that they could not be read."""
+        if event.leverage == 0:
             return []
-        return self._on_listed(event.instrument, now, cause=event.id)
+        told, book.margin_alerted = book.margin_alerted, event.problem
+        if event.problem in (None, told):
+            return []
+        return [unfit_settings(event, now)]

@@ -1,16 +1,21 @@
 """Orders on the futures connector: what is sent, and which reports come back under our own id."""
 
+import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from apps.exchange.adapters.fee_burn import FeeBurn
 from apps.exchange.core.venue.actions import SetFunding
 from apps.exchange.core.venue.types import MarginType, NewOrder, VenueOrderType
+from apps.exchange.venue_shell.faults import Answer
 from chimera.events import (
     AccountReported,
     CancelRejected,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -294,6 +299,61 @@ async def test_settings_that_a_position_holds_in_place_are_named(usdm: Wired) ->
     assert refused.problem is not None
     assert "crossed" in refused.problem
     assert "position" in refused.problem
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "setting", "named"),
+    [
+        ("fapiPrivateGetAccountConfig", {"multiAssetsMargin": "true"}, "single-asset mode"),
+        ("fapiPrivateGetAccountConfig", {"multiAssetsMargin": True}, "single-asset mode"),
+        ("fapiPrivateGetFeeBurn", {"feeBurn": True}, "fees are paid in BNB"),
+    ],
+)
+async def test_l4_setting_that_only_people_can_change_is_refused_with_the_fix_named(
+    usdm: Wired, monkeypatch: pytest.MonkeyPatch, endpoint: str, setting: Any, named: str
+) -> None:
+    client = usdm.connector._client
+    ask = getattr(client, endpoint)
+
+    async def changed(params: dict[str, str]) -> dict[str, Any]:
+        return {**await ask(params), **setting}
+
+    monkeypatch.setattr(client, endpoint, changed)
+    await usdm.prepare(PERP, 20)
+    refused = await usdm.heard.until(SymbolPrepared)
+    assert refused.problem is not None
+    assert named in refused.problem
+
+
+async def test_l4_fee_burn_that_the_venue_does_not_tell_fails_the_preflight(usdm: Wired) -> None:
+    usdm.misbehave(Answer("GET /fapi/v1/feeBurn", status=404, code=-5000, msg="no such path"))
+    await usdm.prepare(PERP, 20)
+    refused = await usdm.heard.until(SymbolPrepared)
+    assert refused.problem is not None
+    assert "no such path" in refused.problem
+    await usdm.prepare(PERP, 20)
+    assert (await usdm.heard.until(SymbolPrepared, at_least=2)).problem is None
+
+
+async def test_fee_burn_is_asked_once_for_many_symbols_and_again_later(usdm: Wired) -> None:
+    client, asked = usdm.connector._client, []
+
+    async def counted(params: dict[str, str]) -> Any:
+        asked.append(params)
+        return await client.fapiPrivateGetFeeBurn(params)
+
+    counting = SimpleNamespace(fapiPrivateGetFeeBurn=counted)
+    shared = FeeBurn(usdm.connector._calls, counting)
+    assert not any(await asyncio.gather(*(shared.is_on() for _ in range(20))))
+    assert len(asked) == 1
+    each_time = FeeBurn(usdm.connector._calls, counting, kept_s=0.0)
+    assert not any([await each_time.is_on(), await each_time.is_on()])
+    assert len(asked) == 3
+
+
+async def test_leverage_changed_by_hand_is_told(usdm: Wired) -> None:
+    usdm.market.server.call(lambda host: host.venue.set_leverage("demo", "BTCUSDT", 7, host.now()))
+    await usdm.heard.until(MarginSettingsChanged, symbol=PERP)
 
 
 def _stop(conditional: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from chimera.events.orders import (
     CancelOrder,
     CancelRejected,
     LiquiditySide,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -203,8 +204,9 @@ def test_order_sent_twice_is_described_and_not_placed_again() -> None:
 def test_prepare_sets_isolated_margin_and_leverage_and_reports_them() -> None:
     built = exchange()
     command = PrepareSymbol(id="p1", ts_event=NOW, ts_init=NOW, symbol=PERP, leverage=10)
-    for _ in range(2):  # repeating it is no problem
-        [told] = events(built.handle(command, NOW))
+    for changes in (1, 0):  # repeating it changes nothing
+        *changed, told = events(built.handle(command, NOW))
+        assert [type(event) for event in changed] == [MarginSettingsChanged] * changes
         assert isinstance(told, SymbolPrepared)
         assert (told.leverage, told.isolated, told.one_way, told.problem) == (10, True, True, None)
 

@@ -20,7 +20,9 @@ from apps.exchange.adapters.wire_user import (
     user_events,
 )
 from chimera.events import (
+    ACCOUNT,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -173,6 +175,26 @@ def test_conditional_order_with_a_new_status_is_unclear_and_kept_raw() -> None: 
     assert isinstance(unclear, OrderUnclear)
     assert unclear.client_order_id == "c-stop-1"
     assert repr(o) == unclear.raw
+
+
+@pytest.mark.parametrize(
+    ("message", "symbol"),
+    [
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "ac": {"s": "BTCUSDT", "l": 7}}, "BTCUSDT-PERP"),
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "ai": {"j": True}}, ACCOUNT),
+        (
+            {
+                "e": "ACCOUNT_UPDATE",
+                "a": {"m": "MARGIN_TYPE_CHANGE", "B": [], "P": [{"s": "BTCUSDT"}]},
+            },
+            "BTCUSDT-PERP",
+        ),
+    ],
+)
+def test_changed_margin_settings_are_told(message: dict[str, Any], symbol: str) -> None:  # L4
+    (changed,) = user_events({"E": 2, "T": 1, **message}, Children(), NOW)
+    assert isinstance(changed, MarginSettingsChanged)
+    assert changed.symbol == symbol
 
 
 @pytest.mark.parametrize("kind", sorted(IGNORED))

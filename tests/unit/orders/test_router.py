@@ -68,6 +68,7 @@ def test_intent_before_anything_is_known_is_refused_on_the_record() -> None:
 def test_intent_while_reconciling_is_refused() -> None:
     bench = RouterBench().ready()
     bench.start()
+    bench.prepare()
 
     assert bench.enter().history[-1].note == "halted"
 
