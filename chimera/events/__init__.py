@@ -50,6 +50,7 @@ from chimera.events.orders import (
 from chimera.events.positions import (
     AccountReported,
     EquityMarked,
+    FeeCharged,
     FundingPaid,
     PositionAdopted,
     PositionChanged,
@@ -87,6 +88,7 @@ REPORTS = (
     WalletChanged,
     WalletTransferred,
     FundingPaid,
+    FeeCharged,
 )
 POSITION_EVENTS = (PositionChanged, PositionAdopted, StopChanged, OrderChanged, EquityMarked)
 HEALTH_EVENTS = (
@@ -132,6 +134,7 @@ AnyEvent = (
     | PositionAdopted
     | StopChanged
     | FundingPaid
+    | FeeCharged
     | AccountReported
     | WalletChanged
     | WalletTransferred

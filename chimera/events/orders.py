@@ -39,6 +39,21 @@ class LiquiditySide(StrEnum):
     TAKER = "TAKER"
 
 
+class Origin(StrEnum):
+    """Whose order was filled."""
+
+    OURS = "ours"
+    EXTERNAL = "external"  # by hand, or by another program
+    LIQUIDATION = "liquidation"  # the venue closes what has used up its margin
+    ADL = "adl"  # the venue closes a winner against a bankrupt loser
+    SETTLEMENT = "settlement"  # the venue closes what it no longer lists
+
+    @property
+    def is_venue(self) -> bool:
+        """Whether the venue itself closed the position."""
+        return self in (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
+
+
 class OrderState(StrEnum):
     INITIALIZED = "INITIALIZED"
     REFUSED = "REFUSED"  # by our own gates; never sent
@@ -143,6 +158,7 @@ class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.f
     fee_asset: str
     liquidity_side: LiquiditySide
     realised_pnl: Decimal | None = None
+    origin: Origin = Origin.OURS
 
 
 class OrderTriggered(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.triggered.v1"):

@@ -49,6 +49,18 @@ class FundingPaid(Event, frozen=True, kw_only=True, gc=False, tag="position.fund
     asset: str
 
 
+class FeeCharged(Event, frozen=True, kw_only=True, gc=False, tag="position.fee.v1"):
+    """The venue took a fee that belongs to no fill, such as a liquidation's; below 0 it gave.
+
+    Also a `funding_records` document. `reason` is the venue's own word for it.
+    """
+
+    symbol: str
+    amount: Decimal
+    asset: str
+    reason: str
+
+
 class HeldPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A position as the venue reports it."""
 

@@ -23,6 +23,7 @@ from chimera.events import (
     AccountReported,
     CancelOrder,
     CancelRejected,
+    FeeCharged,
     FundingPaid,
     MarginSettingsChanged,
     OrderAccepted,
@@ -56,6 +57,7 @@ STREAM = "exchange:user"
 _PRIVATE = (
     OrderReport,
     FundingPaid,
+    FeeCharged,
     WalletChanged,
     WalletTransferred,
     AccountReported,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from apps.exchange.core.origin import OUR_PREFIX
 from chimera.clock import Clock
 from chimera.errors import Transient, Unavailable
 from chimera.instruments import Instrument, Market, symbol_of
@@ -24,7 +25,6 @@ WEIGHT_PER_MINUTE = 2_400
 LISTEN_KEY_RENEWAL_S = 25 * 60.0  # the key lives 60 minutes
 RENEWAL_RETRY_S = 60.0
 STRAY_S = 0.5  # how long a report under a foreign id waits for word of whose child it is
-OUR_PREFIX = "c-"
 
 
 class UsdmConnector(Connector):

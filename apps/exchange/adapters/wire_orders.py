@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from apps.exchange.core.origin import origin_of
 from chimera.clock import Millis
 from chimera.events import (
     OrderAccepted,
@@ -113,6 +114,7 @@ def fills_of_trades(
             fee_asset=trade["commissionAsset"],
             liquidity_side=LiquiditySide.MAKER if maker else LiquiditySide.TAKER,
             realised_pnl=Decimal(trade["realizedPnl"]) if futures else None,
+            origin=origin_of(client_order_id),
         )
 
 
@@ -136,6 +138,7 @@ def _fill(o: Raw, named: dict[str, Any]) -> Iterator[Event]:
         fee_asset=o.get("N") or "USDT",
         liquidity_side=LiquiditySide.MAKER if o["m"] else LiquiditySide.TAKER,
         realised_pnl=Decimal(o["rp"]) if "rp" in o else None,
+        origin=origin_of(named["client_order_id"]),
         **named,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from chimera.clock import HOUR, Millis
 from chimera.events import (
     ACCOUNT,
+    FeeCharged,
     FundingPaid,
     MarginSettingsChanged,
     OrderAccepted,
@@ -73,6 +74,7 @@ class Children:
         return order_id in self._parents
 
 
+INSURANCE = "INSURANCE_CLEAR"
 TRANSFERS = ("ASSET_TRANSFER", "DEPOSIT", "WITHDRAW", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW")
 
 
@@ -149,6 +151,8 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
         for position in a["P"]:
             yield _settings_changed(symbol_of(position["s"], Market.USDM), ts, now)
     for balance in a["B"]:
+        if reason == INSURANCE:
+            yield _insurance_fee(a.get("S") or a["P"][0]["s"], balance, ts, now)
         if reason == "FUNDING_FEE":
             symbol = a.get("S") or a["P"][0]["s"]
             yield _funding_paid(symbol, balance["bc"], balance["a"], ts, now)
@@ -168,6 +172,20 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
             balance=Decimal(balance["wb"]),
             reason=reason,
         )
+
+
+def _insurance_fee(symbol: str, balance: Raw, ts: Millis, now: Millis) -> FeeCharged:
+    """Return what a liquidation paid to the insurance fund; `bc` leaves out PnL and commission."""
+    name = symbol_of(symbol, Market.USDM)
+    return FeeCharged(
+        id=f"fee:{name}:{INSURANCE}:{ts}:{balance['bc']}",
+        ts_event=ts,
+        ts_init=now,
+        symbol=name,
+        amount=-Decimal(balance["bc"]),
+        asset=balance["a"],
+        reason=INSURANCE,
+    )
 
 
 def _settings_changed(symbol: str, ts: Millis, now: Millis) -> MarginSettingsChanged:

@@ -7,6 +7,7 @@ Used by the simulated exchange.
 from collections.abc import Iterator
 from decimal import Decimal
 
+from apps.exchange.core.origin import origin_of
 from apps.exchange.core.venue.outbound import (
     AccountChanged,
     AlgoUpdated,
@@ -160,6 +161,7 @@ def filled(order: Order, fill: Fill, now: Millis, cause: str) -> OrderFilled:
         fee_asset=fill.fee_asset,
         liquidity_side=LiquiditySide.MAKER if fill.is_maker else LiquiditySide.TAKER,
         realised_pnl=fill.realized_pnl,
+        origin=origin_of(order.client_order_id),
     )
 
 

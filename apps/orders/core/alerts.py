@@ -1,8 +1,9 @@
 """What the router wants people to look at."""
 
 from chimera.clock import Millis
-from chimera.events import SymbolPrepared
+from chimera.events import OrderFilled, SymbolPrepared
 from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.orders import Origin
 from chimera.runtime.contract import Record
 
 from .lifecycle import SERVICE
@@ -18,6 +19,26 @@ def unfit_settings(prepared: SymbolPrepared, now: Millis) -> Record:
         cause=prepared.id,
         state=ServiceState.ERROR,
     )
+
+
+def closed_by_venue(fill: OrderFilled, now: Millis) -> Record:
+    """Say that the venue itself closes a position."""
+    return _alert(
+        f"{fill.origin.value}:{fill.id}",
+        f"the venue {_DOES[fill.origin]}: {fill.side.value} {fill.last_qty:f} {fill.symbol} at "
+        f"{fill.last_px:f} under its own id {fill.client_order_id}",
+        fill.symbol,
+        now,
+        cause=fill.id,
+        state=ServiceState.ERROR,
+    )
+
+
+_DOES = {
+    Origin.LIQUIDATION: "liquidates a position whose margin is used up",
+    Origin.ADL: "closes a position against a bankrupt one (auto-deleveraging)",
+    Origin.SETTLEMENT: "closes a position in a symbol that it no longer lists",
+}
 
 
 def _alert(

@@ -40,6 +40,7 @@ class SymbolBook:
     closes: int = 0  # how often the guardian closed at market, so that ids never repeat
     close_again_at: Millis = 0
     exited_at: Millis = 0  # when an exit was last sent
+    closed_by: str = ""  # the venue's own order that people were told of, by the venue's id
     holds_nothing: bool = False  # so the venue says of an exit, and we believe otherwise
     unprotected_since: Millis | None = None
     last_protection: tuple[Decimal, Decimal, Millis | None] = (ZERO, ZERO, None)

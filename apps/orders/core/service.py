@@ -37,7 +37,7 @@ from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
-from .alerts import unfit_settings
+from .alerts import closed_by_venue, unfit_settings
 from .book import UNREAD, SymbolBook
 from .day_pnl import DayPnl
 from .deadlines import Deadlines
@@ -253,7 +253,16 @@ class Router:
         if not isinstance(report, OrderFilled) or not book.fold(report):
             return []
         kept = Record("fills", report.id, report, report.symbol, report.ts_event)
-        return [kept, *self._protection.protect(book, now, cause=report.id)]
+        told = self._tell_venue_close(book, report, now)
+        return [kept, *told, *self._protection.protect(book, now, cause=report.id)]
+
+    @staticmethod
+    def _tell_venue_close(book: SymbolBook, fill: OrderFilled, now: Millis) -> list[Effect]:
+        """Tell people once of each order by which the venue itself closes a position."""
+        if not fill.origin.is_venue or fill.venue_order_id == book.closed_by:
+            return []
+        book.closed_by = fill.venue_order_id
+        return [closed_by_venue(fill, now)]
 
     def _judge_stop(
         self, book: SymbolBook, stop: OrderRecord, report: OrderReport, now: Millis

@@ -25,6 +25,7 @@ from chimera.events.orders import (
     OrderStatus,
     OrderTriggered,
     OrderType,
+    Origin,
     PrepareSymbol,
     Purpose,
     QueryAccount,
@@ -144,6 +145,19 @@ def test_conditional_order_goes_to_the_algo_service_and_its_child_keeps_the_id()
     assert kinds == [OrderTriggered, WalletChanged, OrderFilled, BarClosed]
     assert told[2].client_order_id == "c-stop"
     assert told[0].venue_order_id == told[2].venue_order_id != accepted.venue_order_id
+
+
+def test_r6_liquidation_is_told_as_the_venues_own() -> None:
+    built = exchange()
+    prepare = PrepareSymbol(id="p", ts_event=NOW, ts_init=NOW, symbol=PERP, leverage=20)
+    built.handle(prepare, NOW)
+    [ours] = [e for e in events(built.handle(submit(), NOW)) if isinstance(e, OrderFilled)]
+    crash = bar(1, 10000, 10005, 9000, 9050)
+    told = events(built.market(crash, T0 + 2 * MINUTE))
+    fills = [event for event in told if isinstance(event, OrderFilled)]
+    assert ours.origin is Origin.OURS
+    assert {fill.origin for fill in fills} == {Origin.LIQUIDATION}
+    assert sum(fill.last_qty for fill in fills) == ours.last_qty
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -21,6 +21,7 @@ from apps.exchange.adapters.wire_user import (
 )
 from chimera.events import (
     ACCOUNT,
+    FeeCharged,
     FundingPaid,
     MarginSettingsChanged,
     OrderAccepted,
@@ -34,7 +35,8 @@ from chimera.events import (
     WalletTransferred,
 )
 from chimera.events.base import Event
-from chimera.events.orders import LiquiditySide
+from chimera.events.orders import LiquiditySide, Origin, Purpose
+from chimera.ids import client_order_id
 from chimera.instruments import Market, Side
 
 NOW = 1_800_000_000_000
@@ -51,6 +53,7 @@ FUTURES: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
             OrderFilled,
             {
                 "client_order_id": "autoclose-1234567890123456",
+                "origin": Origin.LIQUIDATION,
                 "last_qty": D("0.100"),
                 "last_px": D("50000.00"),
                 "fee": D("5"),
@@ -60,11 +63,16 @@ FUTURES: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
         )
     ],
     "order_update_liquidation_zero_qty": [],
-    "order_update_adl": [(OrderFilled, {"client_order_id": "adl_autoclose"})],
-    "order_update_adl_filled": [(OrderFilled, {"trade_id": "2233445566"})],
-    "order_update_settlement": [(OrderFilled, {"last_qty": D("0.050")})],
+    "order_update_adl": [(OrderFilled, {"client_order_id": "adl_autoclose", "origin": Origin.ADL})],
+    "order_update_adl_filled": [(OrderFilled, {"trade_id": "2233445566", "origin": Origin.ADL})],
+    "order_update_settlement": [
+        (OrderFilled, {"last_qty": D("0.050"), "origin": Origin.SETTLEMENT})
+    ],
     "order_update_trade_reduce_only_qty": [
-        (OrderFilled, {"symbol": "ETHUSDT-PERP", "filled_qty": D("1.000")})
+        (
+            OrderFilled,
+            {"symbol": "ETHUSDT-PERP", "filled_qty": D("1.000"), "origin": Origin.EXTERNAL},
+        )
     ],
     "order_update_new_reduce_only_qty": [(OrderAccepted, {})],
     "order_update_new_price_match": [(OrderAccepted, {})],
@@ -264,6 +272,41 @@ def test_funding_has_one_id_from_stream_and_from_income() -> None:
     assert isinstance(wallet, WalletChanged)
     assert paid.id == told.id == f"funding:BTCUSDT-PERP:{hour}"
     assert (paid.amount, wallet.balance) == (D("-0.06"), D("99.94"))
+
+
+def test_r6_insurance_fee_of_a_liquidation_is_told_with_its_symbol() -> None:
+    update = {
+        "e": "ACCOUNT_UPDATE",
+        "T": NOW,
+        "a": {
+            "m": "INSURANCE_CLEAR",
+            "B": [{"a": "USDT", "wb": "80", "cw": "80", "bc": "-1.25"}],
+            "P": [{"s": "BTCUSDT", "pa": "0", "ps": "BOTH"}],
+        },
+    }
+
+    fee = next(iter(user_events(update, Children(), NOW)))
+
+    assert isinstance(fee, FeeCharged)
+    assert (fee.symbol, fee.amount, fee.asset) == ("BTCUSDT-PERP", D("1.25"), "USDT")
+    assert fee.reason == "INSURANCE_CLEAR"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "origin"),
+    [
+        (client_order_id(Purpose.STOP, "any"), Origin.OURS),
+        ("autoclose-1", Origin.LIQUIDATION),
+        ("adl_autoclose", Origin.ADL),
+        ("settlement_autoclose-1", Origin.SETTLEMENT),
+        ("web_1", Origin.EXTERNAL),
+        ("my-autoclose-1", Origin.EXTERNAL),
+        ("", Origin.EXTERNAL),
+    ],
+)
+def test_r6_whose_order_it_was_is_told_by_its_id(client_id: str, origin: Origin) -> None:
+    (fill,) = execution_events(report(), symbol="BTCUSDT-PERP", ours=client_id, ts=1, now=NOW)
+    assert fill.origin is origin  # type: ignore[attr-defined]
 
 
 def test_transfer_is_told_from_both_wallets_so_that_a_desk_of_both_sees_none() -> None:
