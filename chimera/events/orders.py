@@ -83,6 +83,18 @@ _TERMINAL = frozenset(
 )
 
 
+ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})  # it rests at the venue
+IN_DOUBT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})  # it may or may not be there
+
+
+class Refusal(StrEnum):
+    """What the venue's refusal of an order says about the position, whatever its code."""
+
+    WOULD_TRIGGER = "would_trigger"  # the price is already beyond the stop
+    NOTHING_HELD = "nothing_held"  # there is nothing that a reduce-only order could reduce
+    OTHER = "other"
+
+
 # --- commands ---------------------------------------------------------------------------------------
 
 
@@ -137,8 +149,11 @@ class OrderAccepted(OrderReport, frozen=True, kw_only=True, gc=False, tag="order
 
 
 class OrderRejected(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.rejected.v1"):
+    """The venue refused. `code` and `message` are its own words, for people."""
+
     code: str
     message: str
+    refusal: Refusal = Refusal.OTHER
 
 
 class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.filled.v1"):

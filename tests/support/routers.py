@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import TypeVar
 
+from apps.exchange.core.refusal import refusal_of
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.orders.core.service import Router
 from chimera.bundles import Bundle
@@ -300,6 +301,7 @@ class RouterBench:
                 id=f"rejected:{order.client_order_id}",
                 code=code,
                 message="no",
+                refusal=refusal_of(code),
                 **self._about(order),
             )
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from apps.exchange.core.refusal import refusal_of
 from chimera.clock import Clock
 from chimera.errors import ChimeraError, OutcomeUnknown
 from chimera.events import (
@@ -168,10 +169,12 @@ class OrderDesk(ABC):
         except UNREADABLE as error:
             sink(self._unknown(command, f"unreadable answer: {type(error).__name__} {error}"))
         except ChimeraError as error:
+            told = _refusal(error)
             sink(
                 OrderRejected(
                     id=f"rejected:{command.client_order_id}",
-                    **_refusal(error),
+                    refusal=refusal_of(told["code"]),
+                    **told,
                     **self._about(command),
                 )
             )

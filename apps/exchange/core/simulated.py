@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from apps.exchange.core import translate
+from apps.exchange.core.refusal import refusal_of
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import IncomeKind
 from apps.exchange.core.venue.actions import Action, Bar
@@ -140,6 +141,7 @@ class SimulatedExchange:
                     client_order_id=command.client_order_id,
                     code=str(refused.code),
                     message=refused.message,
+                    refusal=refusal_of(str(refused.code)),
                 )
             ]
         return ()

@@ -26,7 +26,7 @@ from chimera.events import (
     SubmitOrder,
     SubmitUnknown,
 )
-from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType
+from chimera.events.orders import IN_DOUBT, OrderRecord, OrderReport, OrderState, OrderType
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .book import SymbolBook
@@ -35,7 +35,6 @@ from .table import Happening, advance, apply_fill
 
 SERVICE = "orders"
 ENDED_KEPT = 2_000  # ended orders remembered for fills and reports that come late
-DUPLICATE_ID = "-4116"  # the venue's code: there is an order under this id
 PATIENT_AFTER = 20  # questions about one order, after which they become rare
 TOLD_AGAIN = 100  # of the newest orders, the ended ones are told again
 ASKED_AT_ONCE = 20  # unheard orders: a small part of the venue's limits, however many rest
@@ -220,8 +219,6 @@ class Lifecycle:
                 fill_due = now + self.deadlines.answer
                 watch = Wake(SERVICE, f"triggered:{order.client_order_id}", fill_due)
                 return [*moved, watch, *self._doubt(order, report, now)] if moved else []
-            case OrderRejected() if report.code == DUPLICATE_ID:
-                return self.look_for(order, now, cause=report.id)  # so the first one exists
             case OrderRejected():
                 note = f"{report.code} {report.message}"
                 return self._step(order, Happening.REJECT, report, now, note)
@@ -344,8 +341,7 @@ class Lifecycle:
         if search.misses < 2 or now - search.began < self.deadlines.settle:
             return [self._again(order, now)]
         self._searches.pop(order.client_order_id)
-        in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
-        never_was = in_doubt and not order.venue_order_id
+        never_was = order.state in IN_DOUBT and not order.venue_order_id
         gone = Happening.NOT_PLACED if never_was else Happening.CANCEL
         note = f"the venue did not know it in {search.misses} questions"
         return self._step(order, gone, report, now, note)
@@ -354,8 +350,7 @@ class Lifecycle:
         """Return the open search, or begin one; an order in doubt may be visible since it was sent."""
         search = self._searches.get(order.client_order_id)
         if search is None:
-            in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
-            began = min(order.history[0].ts, now) if in_doubt else now
+            began = min(order.history[0].ts, now) if order.state in IN_DOUBT else now
             search = self._searches[order.client_order_id] = _Search(began=began)
         return search
 

@@ -6,7 +6,14 @@ from decimal import Decimal
 
 from chimera.clock import Millis
 from chimera.events import StopChanged
-from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
+from chimera.events.orders import (
+    ACKNOWLEDGED,
+    IN_DOUBT,
+    OrderRecord,
+    OrderState,
+    OrderType,
+    Purpose,
+)
 from chimera.ids import client_order_id
 from chimera.runtime.contract import Effect, Publish, Wake
 
@@ -14,8 +21,6 @@ from .book import SymbolBook
 from .drafts import exit_order, stop_order
 from .gates import review_exit
 from .guardian import (
-    ACKNOWLEDGED,
-    IN_DOUBT,
     CancelStop,
     CloseNow,
     Move,

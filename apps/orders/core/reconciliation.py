@@ -23,14 +23,13 @@ from chimera.events import (
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.orders import OrderType, Purpose
+from chimera.events.orders import IN_DOUBT, OrderType, Purpose
 from chimera.events.positions import HeldPosition
 from chimera.instruments import Market, market_of
 from chimera.money import ZERO
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .book import UNREAD
-from .guardian import IN_DOUBT
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
 from .state import RECONCILE, RouterState

@@ -32,7 +32,16 @@ from chimera.events import (
 )
 from chimera.events.base import Event
 from chimera.events.decisions import Action
-from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType, Purpose
+from chimera.events.orders import (
+    ACKNOWLEDGED,
+    IN_DOUBT,
+    OrderRecord,
+    OrderReport,
+    OrderState,
+    OrderType,
+    Purpose,
+    Refusal,
+)
 from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
@@ -43,7 +52,7 @@ from .day_pnl import DayPnl
 from .deadlines import Deadlines
 from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
-from .guardian import ACKNOWLEDGED, NOTHING_HELD, WOULD_TRIGGER, acknowledged_qty
+from .guardian import acknowledged_qty
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
 from .reconciliation import Reconciliation
@@ -215,7 +224,7 @@ class Router:
             mark_age_max_ms=self.deadlines.price_age,
             position_qty=book.qty,
             entries_working=len(book.working(Purpose.ENTRY)),
-            orders_in_doubt=sum(o.state is OrderState.UNKNOWN for o in book.orders.values()),
+            orders_in_doubt=sum(o.state in IN_DOUBT for o in book.orders.values()),
             positions_taken=sum(
                 1 for b in self.books.values() if b.qty or b.working(Purpose.ENTRY)
             ),
@@ -243,7 +252,7 @@ class Router:
         if order.purpose is Purpose.STOP and order is not before:
             effects += self._judge_stop(book, order, report, now)
         elif isinstance(report, OrderRejected) and order.purpose is Purpose.EXIT and book.qty:
-            book.holds_nothing = book.holds_nothing or report.code == NOTHING_HELD
+            book.holds_nothing = book.holds_nothing or report.refusal is Refusal.NOTHING_HELD
             if not self._reconciliation.under_way:
                 effects += self._reconciliation.begin(now, cause=report.id)
         return effects + self._protection.protect(book, now, cause=report.id)
@@ -273,7 +282,7 @@ class Router:
         if stop.state is not OrderState.REJECTED or not book.qty:
             return []
         book.stop_refusals += 1
-        if not isinstance(report, OrderRejected) or report.code != WOULD_TRIGGER:
+        if not isinstance(report, OrderRejected) or report.refusal is not Refusal.WOULD_TRIGGER:
             return []
         return self._protection.close_now(book, "the stop would trigger at once", now)
 

@@ -129,7 +129,7 @@ async def test_fill_may_arrive_before_the_answer(usdm: Wired) -> None:
     assert usdm.heard.of(OrderFilled)[0].client_order_id == order.client_order_id
 
 
-async def test_duplicate_id_means_that_the_first_may_live(usdm: Wired) -> None:  # U9
+async def test_u9_duplicate_id_means_that_the_first_may_live(usdm: Wired) -> None:
     first = await usdm.submit(PERP, BUY, "0.010", px="59000.0")
     await usdm.submit(PERP, BUY, "0.010", px="59000.0", client_order_id=first.client_order_id)
     await usdm.heard.until(SubmitUnknown, client_order_id=first.client_order_id)

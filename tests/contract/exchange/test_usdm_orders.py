@@ -27,13 +27,22 @@ from chimera.events import (
     SymbolPrepared,
     WalletChanged,
 )
-from chimera.events.orders import LiquiditySide, OrderState, OrderType, Purpose, TimeInForce
+from chimera.events.orders import (
+    LiquiditySide,
+    OrderState,
+    OrderType,
+    Purpose,
+    Refusal,
+    TimeInForce,
+)
 from chimera.instruments import Market, Side
 from tests.contract.exchange.conftest import PERP, Wired
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
 STOP = {"order_type": OrderType.STOP_MARKET, "purpose": Purpose.STOP, "reduce_only": True}
+
+REFUSALS = {"-2021": Refusal.WOULD_TRIGGER, "-2022": Refusal.NOTHING_HELD}
 
 
 async def opened(usdm: Wired, qty: str = "0.010") -> None:
@@ -118,6 +127,7 @@ async def test_refused_order_carries_the_venues_code(
     order = await usdm.submit(PERP, SELL, qty, **more)
     refused = await usdm.heard.until(OrderRejected, client_order_id=order.client_order_id)
     assert refused.code == code
+    assert refused.refusal is REFUSALS.get(code, Refusal.OTHER)
     assert refused.message
 
 

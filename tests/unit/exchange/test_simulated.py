@@ -30,6 +30,7 @@ from chimera.events.orders import (
     Purpose,
     QueryAccount,
     QueryOrder,
+    Refusal,
     SubmitOrder,
     SymbolPrepared,
     TimeInForce,
@@ -131,7 +132,16 @@ def test_market_order_is_accepted_filled_and_paid_in_that_order() -> None:
 def test_refused_order_is_rejected_with_the_venues_code() -> None:
     [told] = events(exchange().handle(submit(qty="100.000"), NOW))
     assert isinstance(told, OrderRejected)
-    assert told.code == "-2019"
+    assert (told.code, told.refusal) == ("-2019", Refusal.OTHER)
+
+
+def test_refused_stop_says_what_the_router_must_know_of_it() -> None:
+    built = exchange()
+    [empty] = events(built.handle(submit(side=SELL, reduce_only=True), NOW))
+    built.handle(submit("c-2"), NOW)
+    [late] = events(built.handle(stop(trigger="10500"), NOW))
+    assert (empty.code, empty.refusal) == ("-2022", Refusal.NOTHING_HELD)
+    assert (late.code, late.refusal) == ("-2021", Refusal.WOULD_TRIGGER)
 
 
 def test_conditional_order_goes_to_the_algo_service_and_its_child_keeps_the_id() -> None:
