@@ -55,7 +55,6 @@ from chimera.events.positions import (
     PositionAdopted,
     PositionChanged,
     StopChanged,
-    WalletChanged,
     WalletTransferred,
 )
 
@@ -85,7 +84,6 @@ REPORTS = (
     OrderNotFound,
     QueryFailed,
     AccountReported,
-    WalletChanged,
     WalletTransferred,
     FundingPaid,
     FeeCharged,
@@ -136,7 +134,6 @@ AnyEvent = (
     | FundingPaid
     | FeeCharged
     | AccountReported
-    | WalletChanged
     | WalletTransferred
     | EquityMarked
     | BundleActivated

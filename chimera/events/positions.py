@@ -94,14 +94,6 @@ class AccountReported(Event, frozen=True, kw_only=True, gc=False, tag="account.r
     orders: tuple[RestingOrder, ...]
 
 
-class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wallet.v1"):
-    """The venue's wallet balance after a change; `reason` is the venue's own word for it."""
-
-    asset: str
-    balance: Decimal
-    reason: str
-
-
 class WalletTransferred(Event, frozen=True, kw_only=True, gc=False, tag="account.transfer.v1"):
     """Money was moved into (positive) or out of the wallet by hand: no gain and no loss.
 

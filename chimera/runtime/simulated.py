@@ -38,7 +38,6 @@ from chimera.events import (
     SubmitOrder,
     SubmitUnknown,
     SymbolPrepared,
-    WalletChanged,
     WalletTransferred,
 )
 from chimera.events.base import Command, Event
@@ -58,7 +57,6 @@ _PRIVATE = (
     OrderReport,
     FundingPaid,
     FeeCharged,
-    WalletChanged,
     WalletTransferred,
     AccountReported,
     SymbolPrepared,

@@ -1,13 +1,14 @@
 """The connector to USDT-M futures: its sockets, its listen key, its order desk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
 from apps.exchange.core.origin import OUR_PREFIX
 from chimera.clock import Clock
 from chimera.errors import Transient, Unavailable
+from chimera.events.base import Event
 from chimera.instruments import Instrument, Market, symbol_of
 
 from .bars import BarSequence
@@ -151,5 +152,9 @@ class UsdmConnector(Connector):
             self._user.fail(error)
 
     def _tell(self, message: Raw, sink: Sink) -> None:
-        self.hand_on(message, user_events(message, self._children, self._clock.now()), sink)
+        self.hand_on(message, self._read(message), sink)
+
+    def _read(self, message: Raw) -> Iterator[Event]:
+        """Yield what a message states; what it says of our holdings is noted beside that."""
+        yield from user_events(message, self._children, self._clock.now())
         self._holdings.note(holdings_told(message))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from chimera.clock import Millis
-from chimera.events import WalletChanged, WalletTransferred
+from chimera.events import WalletTransferred
 from chimera.events.base import Event
 from chimera.events.positions import RestingOrder
 from chimera.instruments import Market, Side, symbol_of
@@ -15,6 +15,7 @@ CONDITIONAL_TYPES = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT
 STREAM_ENDS = ("eventStreamTerminated", "serverShutdown")
 IGNORED = frozenset(
     {
+        "outboundAccountPosition",  # what is held, see `balances_told`
         "listStatus",  # order lists, which we do not place
         "externalLockUpdate",  # what other products of the venue hold back
     }
@@ -39,17 +40,6 @@ def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
                 now=now,
                 triggered=message["o"] in CONDITIONAL_TYPES and bool(message["w"]),
             )
-        case "outboundAccountPosition":
-            for balance in message["B"]:
-                total = Decimal(balance["f"]) + Decimal(balance["l"])
-                yield WalletChanged(
-                    id=f"wallet:spot:{balance['a']}:{message['u']}:{total}",
-                    ts_event=message["u"],
-                    ts_init=now,
-                    asset=balance["a"],
-                    balance=total,
-                    reason="SPOT",
-                )
         case "balanceUpdate":
             yield WalletTransferred(
                 id=f"transfer:spot:{message['a']}:{message['T']}:{message['d']}",

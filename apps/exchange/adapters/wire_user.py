@@ -20,7 +20,6 @@ from chimera.events import (
     OrderRejected,
     OrderTriggered,
     OrderUnclear,
-    WalletChanged,
     WalletTransferred,
 )
 from chimera.events.base import Event
@@ -164,14 +163,6 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
                 asset=balance["a"],
                 amount=Decimal(balance["bc"]),
             )
-        yield WalletChanged(
-            id=f"wallet:{balance['a']}:{ts}:{balance['wb']}",
-            ts_event=ts,
-            ts_init=now,
-            asset=balance["a"],
-            balance=Decimal(balance["wb"]),
-            reason=reason,
-        )
 
 
 def _insurance_fee(symbol: str, balance: Raw, ts: Millis, now: Millis) -> FeeCharged:

@@ -47,7 +47,6 @@ from chimera.events.positions import (
     FundingPaid,
     HeldPosition,
     RestingOrder,
-    WalletChanged,
     WalletTransferred,
 )
 from chimera.ids import bar_id
@@ -343,15 +342,6 @@ def _account(event: AccountChanged, now: Millis, cause: str) -> Iterator[Event]:
                 asset=balance.asset,
                 amount=balance.change,
             )
-        yield WalletChanged(
-            id=f"wallet:{event.ts}:{event.reason}:{balance.asset}:{balance.wallet}",
-            cause=cause,
-            ts_event=event.ts,
-            ts_init=now,
-            asset=balance.asset,
-            balance=balance.wallet,
-            reason=event.reason,
-        )
 
 
 def _bar(event: KlineMoved, now: Millis) -> BarClosed:

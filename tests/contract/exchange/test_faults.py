@@ -365,8 +365,17 @@ _NEW = {"s": "BTCUSDT", "i": 7, "x": "NEW", "X": "NEW"}
         {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": None},
         {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "FUNDING_FEE", "B": [_PAID], "P": []}},
         {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "ORDER", "B": None, "P": []}},
+        {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "ORDER", "B": [{"a": "USDT"}], "P": []}},
     ],
-    ids=["no symbol", "no client id", "null id", "no report", "funding of nothing", "no balances"],
+    ids=[
+        "no symbol",
+        "no client id",
+        "null id",
+        "no report",
+        "funding of nothing",
+        "no balances",
+        "no wallet",
+    ],
 )
 async def test_unreadable_account_message_ends_the_stream_so_that_all_is_asked(
     usdm: Wired, message: dict[str, Any]

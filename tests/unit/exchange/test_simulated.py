@@ -35,7 +35,7 @@ from chimera.events.orders import (
     SymbolPrepared,
     TimeInForce,
 )
-from chimera.events.positions import AccountReported, FundingPaid, WalletChanged
+from chimera.events.positions import AccountReported, FundingPaid
 from chimera.ids import bar_id
 from chimera.runtime.contract import Publish
 from tests.support.venue import BUY, ME, SELL, T0, UM, bar, d, limit, venue
@@ -117,16 +117,14 @@ def test_quotes_and_depth_are_told_when_wanted() -> None:
     assert len(depth.asks) == 5
 
 
-def test_market_order_is_accepted_filled_and_paid_in_that_order() -> None:
-    accepted, wallet, filled = events(exchange().handle(submit(), NOW))
+def test_market_order_is_accepted_and_filled_in_that_order() -> None:
+    accepted, filled = events(exchange().handle(submit(), NOW))
     assert isinstance(accepted, OrderAccepted)
-    assert isinstance(wallet, WalletChanged)
     assert isinstance(filled, OrderFilled)
     assert filled.id == f"fill:{PERP}:{filled.trade_id}"
     assert (filled.last_qty, filled.filled_qty) == (d("0.100"), d("0.100"))
     assert filled.liquidity_side is LiquiditySide.TAKER
     assert filled.cause == accepted.cause == "submit:c-1"
-    assert wallet.balance == d(10000) - filled.fee
 
 
 def test_refused_order_is_rejected_with_the_venues_code() -> None:
@@ -152,9 +150,9 @@ def test_conditional_order_goes_to_the_algo_service_and_its_child_keeps_the_id()
     assert built.venue.open_algos(ME)[0].client_algo_id == "c-stop"
     told = events(built.market(bar(1, 10000, 10005, 9850, 9900), T0 + 2 * MINUTE))
     kinds = [type(event) for event in told]
-    assert kinds == [OrderTriggered, WalletChanged, OrderFilled, BarClosed]
-    assert told[2].client_order_id == "c-stop"
-    assert told[0].venue_order_id == told[2].venue_order_id != accepted.venue_order_id
+    assert kinds == [OrderTriggered, OrderFilled, BarClosed]
+    assert told[1].client_order_id == "c-stop"
+    assert told[0].venue_order_id == told[1].venue_order_id != accepted.venue_order_id
 
 
 def test_r6_liquidation_is_told_as_the_venues_own() -> None:
