@@ -29,7 +29,7 @@ class FeeBurn:
         """
         async with self._asking:
             if self._answer is None or time.monotonic() - self._answer[1] >= self._kept_s:
-                told = await self._calls.read(self._client.fapiPrivateGetFeeBurn, {})
+                told = await self._calls.read(self._client.fapiPrivateGetFeeBurn, {}, optional=True)
                 self._answer = is_true(told["feeBurn"]), time.monotonic()
             return self._answer[0]
 

@@ -182,7 +182,8 @@ class UsdmOrders(OrderDesk):
         )
 
     async def _settings(self, command: PrepareSymbol) -> MarginSettings:
-        read, name = self._calls.read, {"symbol": venue_symbol(command.symbol)}
+        read = partial(self._calls.read, optional=True)
+        name = {"symbol": venue_symbol(command.symbol)}
         symbol, account, pays_bnb = await asyncio.gather(
             read(self._client.fapiPrivateGetSymbolConfig, name),
             read(self._client.fapiPrivateGetAccountConfig, {}),

@@ -58,6 +58,7 @@ class _Search:
     began: Millis
     asked: int = 0
     misses: int = 0
+    unclear: bool = False  # the venue answered, and nobody knows what it means
 
 
 @dataclass(slots=True)
@@ -73,7 +74,12 @@ class Lifecycle:
     @property
     def is_searching(self) -> bool:
         """Whether the venue still owes an answer about some order."""
-        return bool(self._searches)
+        return any(not search.unclear for search in self._searches.values())
+
+    def is_unclear(self, order: OrderRecord) -> bool:
+        """Tell whether the venue's last answer about `order` was one that nobody can read."""
+        search = self._searches.get(order.client_order_id)
+        return search is not None and search.unclear
 
     # --- what we do ----------------------------------------------------------------------------------
 
@@ -128,7 +134,7 @@ class Lifecycle:
     def look_for(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
         """Ask what became of an order."""
         search = self._search(order, now)
-        search.asked += 1
+        search.asked, search.unclear = search.asked + 1, False
         command = QueryOrder(
             id=f"query:{order.client_order_id}:{now}:{search.asked}",
             cause=cause,
@@ -233,8 +239,11 @@ class Lifecycle:
                 return lost + self.look_for(order, now, cause=report.id)
             case OrderUnclear():
                 lost = self._step(order, Happening.MISREAD, report, now, report.message)
-                asked = order.client_order_id in self._searches
-                return lost if asked else lost + self.look_for(order, now, cause=report.id)
+                search = self._searches.get(order.client_order_id)
+                if search is None:
+                    return lost + self.look_for(order, now, cause=report.id)
+                search.unclear = True
+                return lost
             case CancelRejected():
                 return self.look_for(order, now, cause=report.id)
             case OrderStatus():

@@ -143,9 +143,14 @@ class Reconciliation:
         return [*effects, *self._sweep(report, now), Publish(resumed)]
 
     def _in_doubt(self) -> bool:
-        """Tell whether a question is open, or an order may trade at any moment."""
-        return self.state.lifecycle.is_searching or any(
-            order.state in IN_DOUBT or order.trades_now
+        """Tell whether a question is open, or an order may trade at any moment.
+
+        What the venue says of an order in words that nobody knows is an answer: its fills came with it,
+        and waiting for a better one would keep the account from ever being compared.
+        """
+        lifecycle = self.state.lifecycle
+        return lifecycle.is_searching or any(
+            (order.state in IN_DOUBT or order.trades_now) and not lifecycle.is_unclear(order)
             for book in self.state.books.values()
             for order in book.orders.values()
         )

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from chimera.bundles import Execution
-from chimera.events import TradingHalted
+from chimera.events import QueryAccount, TradingHalted
 from chimera.events.decisions import Action
 from chimera.events.orders import OrderRecord, OrderState, Purpose
 from tests.support.desks import busy_bundle
@@ -123,3 +123,20 @@ def test_l6_unknown_word_about_an_order_that_is_over_changes_nothing() -> None:
 
     assert bench.unclear(entry) == []
     assert bench.order(entry).state is S.FILLED
+
+
+def test_l6_comparison_with_the_venue_does_not_wait_for_words_that_nobody_knows() -> None:
+    bench = limit_bench()
+    entry = accepted_entry(bench)
+    bench.unclear(entry)
+    bench.take()
+
+    bench.start()
+    assert bench.count(QueryAccount) == 0  # the venue is asked about its orders first
+    bench.unclear(entry)
+    bench.query_failed(entry)
+    assert bench.count(QueryAccount) == 1
+    bench.account()
+
+    assert bench.order(entry).state is S.UNKNOWN
+    assert not bench.router.state.halted_by
