@@ -162,6 +162,7 @@ def fill_item(fill: OrderFilled) -> Item:
         "fee": str(fill.fee),
         "fee_asset": fill.fee_asset,
         "liquidity": fill.liquidity_side.value,
+        "origin": fill.origin.value,
     }
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from chimera.events import type_of
-from chimera.events.orders import OrderRecord, OrderState, Purpose
+from chimera.events.orders import ACKNOWLEDGED, OrderRecord, Purpose
 from chimera.events.positions import PositionChanged
 from chimera.instruments import Side
 from chimera.money import ZERO
@@ -17,7 +17,6 @@ from chimera.store import Collection, Store
 
 _NEWEST_READ = 500
 _STOPS_READ = 1_000
-_ACKNOWLEDGED = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ def position_newest(store: Store, symbol: str) -> PositionChanged | None:
 def stops_resting(store: Store) -> list[OrderRecord]:
     """Return the stops the venue has acknowledged and not yet finished."""
     found: list[OrderRecord] = []
-    for state in _ACKNOWLEDGED:
+    for state in sorted(ACKNOWLEDGED):
         page = store.query(
             Collection.ORDERS,
             equal={"state": state.value, "purpose": Purpose.STOP.value},

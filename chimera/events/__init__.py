@@ -28,6 +28,7 @@ from chimera.events.market import (
 from chimera.events.orders import (
     CancelOrder,
     CancelRejected,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderChanged,
@@ -37,6 +38,7 @@ from chimera.events.orders import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     PrepareSymbol,
     QueryAccount,
     QueryFailed,
@@ -48,11 +50,11 @@ from chimera.events.orders import (
 from chimera.events.positions import (
     AccountReported,
     EquityMarked,
+    FeeCharged,
     FundingPaid,
     PositionAdopted,
     PositionChanged,
     StopChanged,
-    WalletChanged,
     WalletTransferred,
 )
 
@@ -68,6 +70,7 @@ MARKET_EVENTS = (
 COMMANDS = (PrepareSymbol, SubmitOrder, CancelOrder, QueryOrder, QueryAccount)
 REPORTS = (
     SymbolPrepared,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderRejected,
     OrderFilled,
@@ -76,13 +79,14 @@ REPORTS = (
     OrderExpired,
     CancelRejected,
     SubmitUnknown,
+    OrderUnclear,
     OrderStatus,
     OrderNotFound,
     QueryFailed,
     AccountReported,
-    WalletChanged,
     WalletTransferred,
     FundingPaid,
+    FeeCharged,
 )
 POSITION_EVENTS = (PositionChanged, PositionAdopted, StopChanged, OrderChanged, EquityMarked)
 HEALTH_EVENTS = (
@@ -110,6 +114,7 @@ AnyEvent = (
     | QueryOrder
     | QueryAccount
     | SymbolPrepared
+    | MarginSettingsChanged
     | OrderAccepted
     | OrderRejected
     | OrderFilled
@@ -118,6 +123,7 @@ AnyEvent = (
     | OrderExpired
     | CancelRejected
     | SubmitUnknown
+    | OrderUnclear
     | OrderStatus
     | OrderNotFound
     | QueryFailed
@@ -126,8 +132,8 @@ AnyEvent = (
     | PositionAdopted
     | StopChanged
     | FundingPaid
+    | FeeCharged
     | AccountReported
-    | WalletChanged
     | WalletTransferred
     | EquityMarked
     | BundleActivated

@@ -39,6 +39,21 @@ class LiquiditySide(StrEnum):
     TAKER = "TAKER"
 
 
+class Origin(StrEnum):
+    """Whose order was filled."""
+
+    OURS = "ours"
+    EXTERNAL = "external"  # by hand, or by another program
+    LIQUIDATION = "liquidation"  # the venue closes what has used up its margin
+    ADL = "adl"  # the venue closes a winner against a bankrupt loser
+    SETTLEMENT = "settlement"  # the venue closes what it no longer lists
+
+    @property
+    def is_venue(self) -> bool:
+        """Whether the venue itself closed the position."""
+        return self in (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
+
+
 class OrderState(StrEnum):
     INITIALIZED = "INITIALIZED"
     REFUSED = "REFUSED"  # by our own gates; never sent
@@ -66,6 +81,18 @@ _TERMINAL = frozenset(
         OrderState.EXPIRED,
     }
 )
+
+
+ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})  # it rests at the venue
+IN_DOUBT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})  # it may or may not be there
+
+
+class Refusal(StrEnum):
+    """What the venue's refusal of an order says about the position, whatever its code."""
+
+    WOULD_TRIGGER = "would_trigger"  # the price is already beyond the stop
+    NOTHING_HELD = "nothing_held"  # there is nothing that a reduce-only order could reduce
+    OTHER = "other"
 
 
 # --- commands ---------------------------------------------------------------------------------------
@@ -122,8 +149,11 @@ class OrderAccepted(OrderReport, frozen=True, kw_only=True, gc=False, tag="order
 
 
 class OrderRejected(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.rejected.v1"):
+    """The venue refused. `code` and `message` are its own words, for people."""
+
     code: str
     message: str
+    refusal: Refusal = Refusal.OTHER
 
 
 class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.filled.v1"):
@@ -143,6 +173,7 @@ class OrderFilled(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.f
     fee_asset: str
     liquidity_side: LiquiditySide
     realised_pnl: Decimal | None = None
+    origin: Origin = Origin.OURS
 
     @property
     def fee_usdt(self) -> Decimal:
@@ -182,6 +213,16 @@ class SubmitUnknown(
     message: str
 
 
+class OrderUnclear(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.unclear.v1"):
+    """The venue said something of an order that we cannot read. It may be anything until it is asked.
+
+    `message` names the kind of thing, alike for all orders; `raw` is what the venue said.
+    """
+
+    message: str
+    raw: str
+
+
 class OrderStatus(OrderReport, frozen=True, kw_only=True, gc=False, tag="order.status.v1"):
     """Answer to `QueryOrder` for an order that exists; its fills were reported before this."""
 
@@ -212,6 +253,12 @@ class SymbolPrepared(Event, frozen=True, kw_only=True, gc=False, tag="order.prep
     one_way: bool
     problem: str | None = None
     instrument: Instrument | None = None
+
+
+class MarginSettingsChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.settings.v1"):
+    """Somebody changed the margin settings of `symbol`, or of the whole account (`ACCOUNT`)."""
+
+    symbol: str
 
 
 # --- our record of an order --------------------------------------------------------------------------

@@ -50,6 +50,18 @@ class FundingPaid(Event, frozen=True, kw_only=True, gc=False, tag="position.fund
     asset: str
 
 
+class FeeCharged(Event, frozen=True, kw_only=True, gc=False, tag="position.fee.v1"):
+    """The venue took a fee that belongs to no fill, such as a liquidation's; below 0 it gave.
+
+    Also a `funding_records` document. `reason` is the venue's own word for it.
+    """
+
+    symbol: str
+    amount: Decimal
+    asset: str
+    reason: str
+
+
 class HeldPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A position as the venue reports it."""
 
@@ -81,14 +93,6 @@ class AccountReported(Event, frozen=True, kw_only=True, gc=False, tag="account.r
     wallet_usdt: Decimal
     positions: tuple[HeldPosition, ...]
     orders: tuple[RestingOrder, ...]
-
-
-class WalletChanged(Event, frozen=True, kw_only=True, gc=False, tag="account.wallet.v1"):
-    """The venue's wallet balance after a change; `reason` is the venue's own word for it."""
-
-    asset: str
-    balance: Decimal
-    reason: str
 
 
 class WalletTransferred(Event, frozen=True, kw_only=True, gc=False, tag="account.transfer.v1"):

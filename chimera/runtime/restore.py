@@ -11,7 +11,6 @@ from chimera.clock import HOUR, Millis
 from chimera.events import (
     ACCOUNT,
     EquityMarked,
-    FundingPaid,
     OrderFilled,
     PositionAdopted,
     PositionChanged,
@@ -123,11 +122,11 @@ def _needed_since(store: Store, last: PositionChanged | None) -> Millis | None:
 
 
 def recorded_funding(store: Store, symbol: str) -> frozenset[str]:
-    """Return the ids of recent funding payments, so that none is counted twice."""
+    """Return the ids of recent payments that belong to no fill, so that none is counted twice."""
     page = store.query(
         "funding_records", equal={"symbol": symbol}, order="desc", limit=FUNDING_KEPT
     )
-    return frozenset(msgspec.convert(d.body, FundingPaid).id for d in page.documents)
+    return frozenset(document.key for document in page.documents)
 
 
 def recorded_transfers(store: Store) -> list[WalletTransferred]:

@@ -23,7 +23,9 @@ from chimera.events import (
     AccountReported,
     CancelOrder,
     CancelRejected,
+    FeeCharged,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -36,7 +38,6 @@ from chimera.events import (
     SubmitOrder,
     SubmitUnknown,
     SymbolPrepared,
-    WalletChanged,
     WalletTransferred,
 )
 from chimera.events.base import Command, Event
@@ -55,10 +56,11 @@ STREAM = "exchange:user"
 _PRIVATE = (
     OrderReport,
     FundingPaid,
-    WalletChanged,
+    FeeCharged,
     WalletTransferred,
     AccountReported,
     SymbolPrepared,
+    MarginSettingsChanged,
 )
 _QUESTIONS = (QueryOrder, QueryAccount, PrepareSymbol)
 _ANSWER_ALONE = (OrderRejected, CancelRejected, OrderStatus)

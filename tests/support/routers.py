@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import TypeVar
 
+from apps.exchange.core.refusal import refusal_of
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.orders.core.service import Router
 from chimera.bundles import Bundle
@@ -22,6 +23,8 @@ from chimera.events import (
     OrderNotFound,
     OrderRejected,
     OrderStatus,
+    OrderUnclear,
+    PrepareSymbol,
     QueryAccount,
     QueryFailed,
     QueryOrder,
@@ -55,6 +58,7 @@ class RouterBench:
         self.now: Millis = START
         self.asks: list[Command] = []
         self.question: QueryAccount | None = None  # the newest
+        self.preparation: PrepareSymbol | None = None  # likewise
         self.effects: list[Effect] = []
         self.timers = Timers()
         self._trades = 0
@@ -69,6 +73,8 @@ class RouterBench:
                     self.asks.append(command)
                     if isinstance(command, QueryAccount):
                         self.question = command
+                    elif isinstance(command, PrepareSymbol):
+                        self.preparation = command
                 case Wake():
                     self.timers.set(effect)
                 case Publish(published) if type(published) in Router.consumes:
@@ -102,8 +108,8 @@ class RouterBench:
         """Everything an entry needs: bundle, instrument, margin, agreement, equity, a price."""
         self.activate()
         self.list_instrument()
-        self.prepare()
         self.start()
+        self.prepare()
         self.account()
         self.equity()
         self.bar()
@@ -127,10 +133,19 @@ class RouterBench:
         listed = list_symbols(Market.USDM, ["BTCUSDT"])["BTCUSDT"].filters
         self.tell(InstrumentListed(id="instrument", instrument=listed, **self._times()))
 
-    def prepare(self, problem: str | None = None, leverage: int = 20) -> None:
+    def prepare(
+        self,
+        problem: str | None = None,
+        leverage: int = 20,
+        *,
+        asked: PrepareSymbol | None = None,
+    ) -> None:
+        """Answer `asked`, or the newest question about the margin settings."""
+        question = asked or self.preparation
         self.tell(
             SymbolPrepared(
-                id="prepared",
+                id=f"prepared:{self.now}",
+                cause=question.id if question is not None else "",
                 symbol=SYMBOL,
                 leverage=leverage,
                 isolated=True,
@@ -146,6 +161,8 @@ class RouterBench:
         *orders: RestingOrder,
         asked: QueryAccount | None = None,
         wallet: Decimal = Decimal(10_000),
+        leverage: int = 20,
+        isolated: bool = True,
     ) -> list[Effect]:
         """Answer `asked`, or the newest question about the account."""
         question = asked or self.question
@@ -155,8 +172,8 @@ class RouterBench:
             entry_px=Decimal(60_000),
             mark_px=Decimal(60_000),
             unrealised_pnl=Decimal(0),
-            leverage=20,
-            isolated=True,
+            leverage=leverage,
+            isolated=isolated,
         )
         return self.tell(
             AccountReported(
@@ -284,6 +301,7 @@ class RouterBench:
                 id=f"rejected:{order.client_order_id}",
                 code=code,
                 message="no",
+                refusal=refusal_of(code),
                 **self._about(order),
             )
         )
@@ -305,6 +323,17 @@ class RouterBench:
     def unknown(self, order: OrderRecord) -> list[Effect]:
         return self.tell(
             SubmitUnknown(id=f"unknown:{order.client_order_id}", message="?", **self._about(order))
+        )
+
+    def unclear(self, order: OrderRecord) -> list[Effect]:
+        """The stream says something of an order that nobody knows."""
+        return self.tell(
+            OrderUnclear(
+                id=f"unclear:{order.client_order_id}:{self.now}",
+                message="the venue reported the status DOZING",
+                raw="{'X': 'DOZING'}",
+                **self._about(order),
+            )
         )
 
     def not_found(self, order: OrderRecord) -> list[Effect]:

@@ -32,9 +32,11 @@ from .bars import BarSequence
 from .calls import Calls, Endpoint, Raw
 from .desk import UNREADABLE, OrderDesk
 from .listing import ListingWatch
-from .streams import Sink, Stream, cut, unreadable
+from .strange import StrangeWords
+from .streams import Sink, Stream, unreadable
 from .tapped import Tapped
 from .wire_market import bar_of_row, market_event
+from .wire_orders import UnknownKind, cut
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +104,7 @@ class Connector(ABC):
         self._clock_off: bool | None = None  # None: nobody has been told yet
         self._more_history = asyncio.Event()
         self._listing = ListingWatch()
+        self._strange = StrangeWords(clock)
 
     # --- what a market adds ---------------------------------------------------------------------------
 
@@ -119,6 +122,7 @@ class Connector(ABC):
         Whoever listens has been told nothing yet, though this may have run before.
         """
         self._clock_off = None
+        self._strange.tell_to(sink)
         self._listed.clear()
         self._symbols = list(self._wanted)
         await self._until_answered(self._check_clock, sink)
@@ -148,7 +152,7 @@ class Connector(ABC):
             self._more_history.set()
 
     async def execute(self, command: Command, sink: Sink) -> None:
-        await self._desk.execute(command, self._listing.noting(sink))
+        await self._desk.execute(command, self._strange.noting(self._listing.noting(sink)))
 
     async def close(self) -> None:
         await self._client.close()
@@ -332,12 +336,16 @@ class Connector(ABC):
         """
         try:
             told = tuple(_checked(event) for event in events)
+        except UnknownKind as unknown:
+            self._strange.tell(f"the venue sent an account message {unknown}", cut(message))
+            return
         except Exception as error:  # readers are pure: whatever they raise is about the message
             log.error("unreadable account message", error=repr(error), raw=cut(message))
             sink(unreadable(message, error, self._clock.now()))
             raise Unavailable("an account message cannot be read") from error
+        hand = self._strange.noting(sink)
         for event in told:
-            sink(event)
+            hand(event)
 
     # --- upkeep ---------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from apps.exchange.core.refusal import refusal_of
 from chimera.clock import Clock
 from chimera.errors import ChimeraError, OutcomeUnknown
 from chimera.events import (
@@ -25,6 +26,7 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     PrepareSymbol,
     QueryAccount,
     QueryFailed,
@@ -41,7 +43,7 @@ from chimera.money import ZERO
 
 from .calls import Calls, Endpoint, Raw
 from .streams import Sink
-from .wire_orders import ORDER_STATES, fills_of_trades
+from .wire_orders import ORDER_STATES, cut, fills_of_trades
 
 TRADES_MAX = 1_000
 UNKNOWN_ORDER = ("-2011", "-2013")
@@ -69,6 +71,7 @@ class FoundOrder:
     venue_order_id: str
     status: str
     state: OrderState | None
+    raw: Raw
     filled_qty: Decimal
     fills: Sequence[OrderFilled]
     fired: bool = False  # it was conditional, and its child trades or traded
@@ -134,6 +137,7 @@ class OrderDesk(ABC):
             venue_order_id=str(order["orderId"]),
             status=order["status"],
             state=ORDER_STATES.get(order["status"]),
+            raw=order,
             filled_qty=filled,
             fills=tuple(fills),
         )
@@ -165,10 +169,12 @@ class OrderDesk(ABC):
         except UNREADABLE as error:
             sink(self._unknown(command, f"unreadable answer: {type(error).__name__} {error}"))
         except ChimeraError as error:
+            told = _refusal(error)
             sink(
                 OrderRejected(
                     id=f"rejected:{command.client_order_id}",
-                    **_refusal(error),
+                    refusal=refusal_of(told["code"]),
+                    **told,
                     **self._about(command),
                 )
             )
@@ -231,7 +237,16 @@ class OrderDesk(ABC):
             sink(fill)
         listed = sum((fill.last_qty for fill in found.fills), ZERO)
         if found.state is None:
-            sink(self._failed(command, f"the venue says {found.status}, which we do not know"))
+            message = f"the venue answered with the status {found.status}"
+            sink(
+                OrderUnclear(
+                    id=f"unclear:{command.id}",
+                    message=message,
+                    raw=cut(found.raw),
+                    **self._about(command),
+                )
+            )
+            sink(self._failed(command, message))
         elif listed < found.filled_qty:  # the list of trades lags behind the order
             sink(self._failed(command, f"{listed} of {found.filled_qty} are in the list of trades"))
         else:

@@ -1,11 +1,12 @@
 """The connector to spot: one market socket, the user stream of the websocket API, its order desk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import ccxt
 
 from chimera.clock import Clock
 from chimera.errors import Unavailable
+from chimera.events.base import Event
 from chimera.instruments import Instrument, Market
 
 from .bars import BarSequence
@@ -100,6 +101,9 @@ class SpotConnector(Connector):
         event = message.get("event") or message
         if event.get("e") in STREAM_ENDS:
             raise Unavailable(f"the venue ends the stream: {event['e']}")
-        events = spot_user_events(event, self._clock.now())
-        self.hand_on(message, events, sink)
+        self.hand_on(message, self._read(event), sink)
+
+    def _read(self, event: Raw) -> Iterator[Event]:
+        """Yield what a message states; what it says of our holdings is noted beside that."""
+        yield from spot_user_events(event, self._clock.now())
         self._holdings.note(balances_told(event))

@@ -14,12 +14,12 @@ from chimera.events.health import ServiceReported, ServiceState
 from chimera.ids import content_hash
 
 from .tapped import Line, Raw, Tap, Tapped
+from .wire_orders import cut
 
 log = structlog.get_logger(__name__)
 
 PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 DIAL_TIMEOUT_S = 10.0
-RAW_MAX = 2_000  # characters of a message that a log keeps
 STEADY_S = 30.0  # a line that lived for so long begins with the shortest pause again
 
 Sink = Callable[[Event], None]
@@ -175,8 +175,3 @@ def unreadable(message: Raw, error: Exception, now: Millis) -> ServiceReported:
         state=ServiceState.ERROR,
         detail=f"an account message cannot be read: {error!r}: {raw}",
     )
-
-
-def cut(message: Raw) -> str:
-    """Return the text of a message as a log keeps it."""
-    return repr(message)[:RAW_MAX]

@@ -1,12 +1,14 @@
 """The connector to USDT-M futures: its sockets, its listen key, its order desk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
+from apps.exchange.core.origin import OUR_PREFIX
 from chimera.clock import Clock
 from chimera.errors import Transient, Unavailable
+from chimera.events.base import Event
 from chimera.instruments import Instrument, Market, symbol_of
 
 from .bars import BarSequence
@@ -24,7 +26,6 @@ WEIGHT_PER_MINUTE = 2_400
 LISTEN_KEY_RENEWAL_S = 25 * 60.0  # the key lives 60 minutes
 RENEWAL_RETRY_S = 60.0
 STRAY_S = 0.5  # how long a report under a foreign id waits for word of whose child it is
-OUR_PREFIX = "c-"
 
 
 class UsdmConnector(Connector):
@@ -151,5 +152,9 @@ class UsdmConnector(Connector):
             self._user.fail(error)
 
     def _tell(self, message: Raw, sink: Sink) -> None:
-        self.hand_on(message, user_events(message, self._children, self._clock.now()), sink)
+        self.hand_on(message, self._read(message), sink)
+
+    def _read(self, message: Raw) -> Iterator[Event]:
+        """Yield what a message states; what it says of our holdings is noted beside that."""
+        yield from user_events(message, self._children, self._clock.now())
         self._holdings.note(holdings_told(message))

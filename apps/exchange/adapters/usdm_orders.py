@@ -26,6 +26,7 @@ from .desk import (
     Request,
     by_client_id,
 )
+from .fee_burn import FeeBurn, is_true
 from .wire_user import (
     CONDITIONAL_STATES,
     NO_CHILD,
@@ -37,6 +38,8 @@ from .wire_user import (
 )
 
 FUNDINGS = 100  # the latest payments told with the account, should the stream have missed some
+MULTI_ASSETS = "multi-assets mode is on: switch the futures account to single-asset mode"
+FEES_IN_BNB = "fees are paid in BNB: switch that off for the futures account, the books count USDT"
 ALREADY_SO = ("-4046", "-4059")  # margin type and position mode that need no change
 
 
@@ -51,6 +54,7 @@ class UsdmOrders(OrderDesk):
         super().__init__(calls, listed, clock)
         self._client = client
         self._children = children
+        self._fee_burn = FeeBurn(calls, client)
 
     def submit_request(self, command: SubmitOrder) -> Request:
         if command.trigger_px is None:
@@ -84,6 +88,7 @@ class UsdmOrders(OrderDesk):
                 venue_order_id=str(algo["algoId"]),
                 status=algo["algoStatus"],
                 state=CONDITIONAL_STATES.get(algo["algoStatus"]),
+                raw=algo,
                 filled_qty=Decimal(0),
                 fills=(),
             )
@@ -179,19 +184,22 @@ class UsdmOrders(OrderDesk):
         )
 
     async def _settings(self, command: PrepareSymbol) -> MarginSettings:
-        read, name = self._calls.read, {"symbol": venue_symbol(command.symbol)}
-        symbol, account = await asyncio.gather(
+        read = partial(self._calls.read, optional=True)
+        name = {"symbol": venue_symbol(command.symbol)}
+        symbol, account, pays_bnb = await asyncio.gather(
             read(self._client.fapiPrivateGetSymbolConfig, name),
             read(self._client.fapiPrivateGetAccountConfig, {}),
+            self._fee_burn.is_on(),
         )
         leverage = int(symbol[0]["leverage"])
         isolated = str(symbol[0]["marginType"]).upper() == "ISOLATED"
-        one_way = not _is_true(account["dualSidePosition"])
+        one_way = not is_true(account["dualSidePosition"])
         problems = [
             problem
             for is_so, problem in (
                 (one_way, "the account is in hedge mode, not one-way"),
-                (not _is_true(account["multiAssetsMargin"]), "multi-assets mode is on"),
+                (not is_true(account["multiAssetsMargin"]), MULTI_ASSETS),
+                (not pays_bnb, FEES_IN_BNB),
                 (isolated, "margin is crossed, not isolated"),
                 (leverage == command.leverage, f"leverage is {leverage}, not {command.leverage}"),
             )
@@ -236,7 +244,3 @@ def conditional_body(command: SubmitOrder) -> Raw:
     if command.reduce_only:
         body["reduceOnly"] = "true"
     return body
-
-
-def _is_true(flag: object) -> bool:
-    return str(flag).lower() == "true"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from apps.exchange.core.origin import origin_of
 from chimera.clock import Millis
 from chimera.events import (
     OrderAccepted,
@@ -15,7 +16,7 @@ from chimera.events import (
     OrderFilled,
     OrderRejected,
     OrderTriggered,
-    SubmitUnknown,
+    OrderUnclear,
 )
 from chimera.events.base import Event
 from chimera.events.orders import LiquiditySide, OrderState
@@ -24,6 +25,7 @@ from chimera.money import ZERO
 
 Raw = dict[str, Any]
 
+RAW_MAX = 2_000  # characters of a message that are kept
 ORDER_STATES = {
     "NEW": OrderState.OPEN,
     "PENDING_NEW": OrderState.OPEN,
@@ -36,6 +38,15 @@ ORDER_STATES = {
 }
 _FILLS = frozenset({"TRADE", "CALCULATED"})
 _ENDINGS = frozenset({"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "TRADE_PREVENTION"})
+
+
+class UnknownKind(LookupError):
+    """A kind of message that we do not know; nothing is known to be wrong with it."""
+
+
+def cut(message: Raw) -> str:
+    """Return the text of a message as a log keeps it."""
+    return repr(message)[:RAW_MAX]
 
 
 def execution_events(
@@ -51,7 +62,8 @@ def execution_events(
 
     Notes
     -----
-    What we cannot read is yielded as `SubmitUnknown`, so that the order is asked about.
+    What we cannot read is yielded as `OrderUnclear`, so that the order is asked about. A fill is a fill
+    whatever the status after it is called.
     """
     named: dict[str, Any] = {
         "ts_event": ts,
@@ -61,10 +73,10 @@ def execution_events(
     }
     venue_id = str(o["i"])
     happened, state = o["x"], ORDER_STATES.get(o["X"])
-    if state is None or happened not in {"NEW", "AMENDMENT", "REPLACED"} | _FILLS | _ENDINGS:
-        yield _unclear(o, named)
-    elif happened in _FILLS:
+    if happened in _FILLS:
         yield from _fill(o, named)
+    if state is None or happened not in {"NEW", "AMENDMENT", "REPLACED"} | _FILLS | _ENDINGS:
+        yield _unclear(o, named, f"the venue reported {happened} with the status {o['X']}")
     elif happened == "NEW":
         kind = OrderTriggered if triggered else OrderAccepted
         word = "triggered" if triggered else "accepted"
@@ -102,6 +114,7 @@ def fills_of_trades(
             fee_asset=trade["commissionAsset"],
             liquidity_side=LiquiditySide.MAKER if maker else LiquiditySide.TAKER,
             realised_pnl=Decimal(trade["realizedPnl"]) if futures else None,
+            origin=origin_of(client_order_id),
         )
 
 
@@ -110,7 +123,7 @@ def _fill(o: Raw, named: dict[str, Any]) -> Iterator[Event]:
     if qty == 0:
         return
     if px <= 0:  # seen in the wild: a fill without its price, which only the trade list has
-        yield _unclear(o, named)
+        yield _unclear(o, named, "the venue reported a fill without its price")
         return
     trade_id = str(o["t"])
     yield OrderFilled(
@@ -125,6 +138,7 @@ def _fill(o: Raw, named: dict[str, Any]) -> Iterator[Event]:
         fee_asset=o.get("N") or "USDT",
         liquidity_side=LiquiditySide.MAKER if o["m"] else LiquiditySide.TAKER,
         realised_pnl=Decimal(o["rp"]) if "rp" in o else None,
+        origin=origin_of(named["client_order_id"]),
         **named,
     )
 
@@ -143,10 +157,10 @@ def _ending(o: Raw, state: OrderState, named: dict[str, Any]) -> Iterator[Event]
             )
 
 
-def _unclear(o: Raw, named: dict[str, Any]) -> SubmitUnknown:
-    message = f"the venue reported {o['x']} with the status {o['X']}"
-    return SubmitUnknown(
+def _unclear(o: Raw, named: dict[str, Any], message: str) -> OrderUnclear:
+    return OrderUnclear(
         id=f"unclear:{named['client_order_id']}:{o['x']}:{o['X']}:{named['ts_event']}",
         message=message,
+        raw=cut(o),
         **named,
     )

@@ -4,21 +4,33 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from chimera.clock import Millis
-from chimera.events import WalletChanged
 from chimera.events.base import Event
 from chimera.events.positions import RestingOrder
 from chimera.instruments import Market, Side, symbol_of
 
-from .wire_orders import Raw, execution_events
+from .wire_orders import Raw, UnknownKind, execution_events
 
 CONDITIONAL_TYPES = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 STREAM_ENDS = ("eventStreamTerminated", "serverShutdown")
+IGNORED = frozenset(
+    {
+        "outboundAccountPosition",  # what is held, see `balances_told`
+        "balanceUpdate",  # money that moves on spot
+        "listStatus",  # order lists, which we do not place
+        "externalLockUpdate",  # what other products of the venue hold back
+    }
+)
 
 
 def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
     """Yield what one message of the user stream states about our orders.
 
     Money that moves there is not the futures account's, whose books we keep.
+
+    Raises
+    ------
+    UnknownKind
+        If nobody told us of this kind of message.
     """
     match message.get("e"):
         case "executionReport":
@@ -30,17 +42,8 @@ def spot_user_events(message: Raw, now: Millis) -> Iterator[Event]:
                 now=now,
                 triggered=message["o"] in CONDITIONAL_TYPES and bool(message["w"]),
             )
-        case "outboundAccountPosition":
-            for balance in message["B"]:
-                total = Decimal(balance["f"]) + Decimal(balance["l"])
-                yield WalletChanged(
-                    id=f"wallet:spot:{balance['a']}:{message['u']}:{total}",
-                    ts_event=message["u"],
-                    ts_init=now,
-                    asset=balance["a"],
-                    balance=total,
-                    reason="SPOT",
-                )
+        case kind if kind not in IGNORED:
+            raise UnknownKind(kind)
 
 
 def balances(account: Raw) -> dict[str, Decimal]:

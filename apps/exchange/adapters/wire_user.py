@@ -10,14 +10,16 @@ from typing import Any
 
 from chimera.clock import HOUR, Millis
 from chimera.events import (
+    ACCOUNT,
+    FeeCharged,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderRejected,
     OrderTriggered,
-    SubmitUnknown,
-    WalletChanged,
+    OrderUnclear,
     WalletTransferred,
 )
 from chimera.events.base import Event
@@ -26,7 +28,7 @@ from chimera.events.positions import HeldPosition, RestingOrder
 from chimera.instruments import Market, Side, symbol_of
 from chimera.money import ZERO
 
-from .wire_orders import Raw, execution_events
+from .wire_orders import Raw, UnknownKind, cut, execution_events
 
 CONDITIONAL_STATES = {
     "NEW": OrderState.OPEN,
@@ -40,6 +42,15 @@ CONDITIONAL_STATES = {
 CHILDREN_KEPT = 1_000
 NO_CHILD = ("", "0", "None")
 STREAM_ENDS = "listenKeyExpired"
+IGNORED = frozenset(
+    {
+        "TRADE_LITE",  # a fill told early, without its fee
+        "MARGIN_CALL",  # what is held has a stop long before, or is being closed
+        "CONDITIONAL_ORDER_TRIGGER_REJECT",  # retired: an ALGO_UPDATE says so
+        "STRATEGY_UPDATE",  # the venue's own strategies, which we do not use
+        "GRID_UPDATE",
+    }
+)
 
 
 class Children:
@@ -62,11 +73,18 @@ class Children:
         return order_id in self._parents
 
 
+INSURANCE = "INSURANCE_CLEAR"
 TRANSFERS = ("ASSET_TRANSFER", "DEPOSIT", "WITHDRAW", "ADMIN_DEPOSIT", "ADMIN_WITHDRAW")
 
 
 def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event]:
-    """Yield what one message of the user stream states about our orders and money."""
+    """Yield what one message of the user stream states about our orders and money.
+
+    Raises
+    ------
+    UnknownKind
+        If nobody told us of this kind of message.
+    """
     match message.get("e"):
         case "ORDER_TRADE_UPDATE":
             o = message["o"]
@@ -81,6 +99,12 @@ def user_events(message: Raw, children: Children, now: Millis) -> Iterator[Event
             yield from _conditional_events(message["o"], children, message["T"], now)
         case "ACCOUNT_UPDATE":
             yield from _account_events(message["a"], message["T"], now)
+        case "ACCOUNT_CONFIG_UPDATE":
+            change = message.get("ac") or message["ai"]
+            symbol = symbol_of(change["s"], Market.USDM) if "s" in change else ACCOUNT
+            yield _settings_changed(symbol, message["T"], now)
+        case kind if kind not in IGNORED:
+            raise UnknownKind(kind)
 
 
 def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> Iterator[Event]:
@@ -112,16 +136,22 @@ def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> 
                 id=f"rejected:{ours}", code="REJECTED_AT_TRIGGER", message=reason, **named
             )
         case unknown:
-            yield SubmitUnknown(
+            yield OrderUnclear(
                 id=f"unclear:{ours}:{unknown}:{ts}",
-                message=f"the venue reported the status {unknown}",
+                message=f"the venue reported the conditional status {unknown}",
+                raw=cut(o),
                 **named,
             )
 
 
 def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
     reason = a["m"]
+    if reason == "MARGIN_TYPE_CHANGE":
+        for position in a["P"]:
+            yield _settings_changed(symbol_of(position["s"], Market.USDM), ts, now)
     for balance in a["B"]:
+        if reason == INSURANCE:
+            yield _insurance_fee(a.get("S") or a["P"][0]["s"], balance, ts, now)
         if reason == "FUNDING_FEE":
             symbol = a.get("S") or a["P"][0]["s"]
             yield _funding_paid(symbol, balance["bc"], balance["a"], ts, now)
@@ -133,14 +163,26 @@ def _account_events(a: Raw, ts: Millis, now: Millis) -> Iterator[Event]:
                 asset=balance["a"],
                 amount=Decimal(balance["bc"]),
             )
-        yield WalletChanged(
-            id=f"wallet:{balance['a']}:{ts}:{balance['wb']}",
-            ts_event=ts,
-            ts_init=now,
-            asset=balance["a"],
-            balance=Decimal(balance["wb"]),
-            reason=reason,
-        )
+
+
+def _insurance_fee(symbol: str, balance: Raw, ts: Millis, now: Millis) -> FeeCharged:
+    """Return what a liquidation paid to the insurance fund; `bc` leaves out PnL and commission."""
+    name = symbol_of(symbol, Market.USDM)
+    return FeeCharged(
+        id=f"fee:{name}:{INSURANCE}:{ts}:{balance['bc']}",
+        ts_event=ts,
+        ts_init=now,
+        symbol=name,
+        amount=-Decimal(balance["bc"]),
+        asset=balance["a"],
+        reason=INSURANCE,
+    )
+
+
+def _settings_changed(symbol: str, ts: Millis, now: Millis) -> MarginSettingsChanged:
+    return MarginSettingsChanged(
+        id=f"settings:{symbol}:{ts}", ts_event=ts, ts_init=now, symbol=symbol
+    )
 
 
 def funding_of_income(rows: list[Raw], now: Millis) -> Iterator[FundingPaid]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from apps.exchange.core import translate
+from apps.exchange.core.refusal import refusal_of
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import IncomeKind
 from apps.exchange.core.venue.actions import Action, Bar
@@ -140,6 +141,7 @@ class SimulatedExchange:
                     client_order_id=command.client_order_id,
                     code=str(refused.code),
                     message=refused.message,
+                    refusal=refusal_of(str(refused.code)),
                 )
             ]
         return ()
@@ -243,17 +245,15 @@ class SimulatedExchange:
 
     def _prepare(self, command: PrepareSymbol, now: Millis) -> Iterable[Event]:
         symbol, account = venue_symbol(command.symbol), self.account_id
-        problems = [
-            problem
-            for setting in (
-                lambda: self.venue.set_position_mode(account, False, now),
-                lambda: self.venue.set_margin_type(account, symbol, MarginType.ISOLATED, now),
-                lambda: self.venue.set_leverage(account, symbol, command.leverage, now),
-            )
-            if (problem := _problem(setting)) is not None
-        ]
         books = self.venue.account(account)
         settings = books.settings[symbol]
+        changes: list[Callable[[], object]] = [
+            lambda: self.venue.set_position_mode(account, False, now),
+            lambda: self.venue.set_margin_type(account, symbol, MarginType.ISOLATED, now),
+        ]
+        if settings.leverage != command.leverage:  # each setting is announced, changed or not
+            changes.append(lambda: self.venue.set_leverage(account, symbol, command.leverage, now))
+        problems = [told for change in changes if (told := _problem(change)) is not None]
         yield SymbolPrepared(
             id=f"prepared:{command.id}",
             cause=command.id,

@@ -7,10 +7,12 @@ Used by the simulated exchange.
 from collections.abc import Iterator
 from decimal import Decimal
 
+from apps.exchange.core.origin import origin_of
 from apps.exchange.core.venue.outbound import (
     AccountChanged,
     AlgoUpdated,
     KlineMoved,
+    LeverageChanged,
     MarkMoved,
     OrderUpdated,
     PositionView,
@@ -32,6 +34,7 @@ from chimera.events.base import Event
 from chimera.events.market import BarClosed, Level, MarkPriceChanged, QuoteChanged, TradePrinted
 from chimera.events.orders import (
     LiquiditySide,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -44,7 +47,6 @@ from chimera.events.positions import (
     FundingPaid,
     HeldPosition,
     RestingOrder,
-    WalletChanged,
     WalletTransferred,
 )
 from chimera.ids import bar_id
@@ -81,6 +83,15 @@ def events_of(event: VenueEvent, now: Millis, cause: str) -> Iterator[Event]:
             yield from _algo(event, now, cause)
         case AccountChanged():
             yield from _account(event, now, cause)
+        case LeverageChanged():
+            symbol = symbol_of(event.symbol, Market.USDM)
+            yield MarginSettingsChanged(
+                id=f"settings:{symbol}:{event.ts}",
+                cause=cause,
+                ts_event=event.ts,
+                ts_init=now,
+                symbol=symbol,
+            )
         case MarkMoved():
             symbol = symbol_of(event.symbol, Market.USDM)
             yield MarkPriceChanged(
@@ -149,6 +160,7 @@ def filled(order: Order, fill: Fill, now: Millis, cause: str) -> OrderFilled:
         fee_asset=fill.fee_asset,
         liquidity_side=LiquiditySide.MAKER if fill.is_maker else LiquiditySide.TAKER,
         realised_pnl=fill.realized_pnl,
+        origin=origin_of(order.client_order_id),
     )
 
 
@@ -330,15 +342,6 @@ def _account(event: AccountChanged, now: Millis, cause: str) -> Iterator[Event]:
                 asset=balance.asset,
                 amount=balance.change,
             )
-        yield WalletChanged(
-            id=f"wallet:{event.ts}:{event.reason}:{balance.asset}:{balance.wallet}",
-            cause=cause,
-            ts_event=event.ts,
-            ts_init=now,
-            asset=balance.asset,
-            balance=balance.wallet,
-            reason=event.reason,
-        )
 
 
 def _bar(event: KlineMoved, now: Millis) -> BarClosed:

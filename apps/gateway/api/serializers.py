@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from chimera.events.decisions import Action, HoldReason
 from chimera.events.health import ServiceState
-from chimera.events.orders import LiquiditySide, OrderState, OrderType, Purpose
+from chimera.events.orders import LiquiditySide, OrderState, OrderType, Origin, Purpose
 from chimera.instruments import Side
 from chimera.store import Collection
 
@@ -60,6 +60,7 @@ class FillItem(serializers.Serializer):
     fee = serializers.CharField()
     fee_asset = serializers.CharField()
     liquidity = serializers.ChoiceField(choices(LiquiditySide))
+    origin = serializers.ChoiceField(choices(Origin))
 
 
 class PositionItem(serializers.Serializer):

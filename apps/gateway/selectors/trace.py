@@ -8,7 +8,7 @@ import msgspec
 from apps.gateway.selectors.documents import Kept, document_find, document_get
 from chimera.errors import NotFound
 from chimera.events import DecisionMade, FeaturesComputed, OrderFilled
-from chimera.events.orders import OrderRecord
+from chimera.events.orders import OrderRecord, Origin
 from chimera.store import Collection, Document
 from chimera.store.shared import shared_store
 
@@ -137,7 +137,11 @@ def _summary(collection: str, body: dict[str, Any]) -> str:
         case Collection.ORDERS:
             return f"{body.get('purpose', '')} {body.get('side', '')} {body.get('state', '')}"
         case Collection.FILLS:
-            return f"{body.get('side', '')} {body.get('last_qty', '')} @ {body.get('last_px', '')}"
+            traded = (
+                f"{body.get('side', '')} {body.get('last_qty', '')} @ {body.get('last_px', '')}"
+            )
+            origin = body.get("origin", Origin.OURS.value)
+            return traded if origin == Origin.OURS.value else f"{origin}: {traded}"
         case Collection.POSITIONS_SNAPSHOTS if "qty" in body:
             return f"{body['qty']} @ {body['entry_px']}" if Decimal(body["qty"]) else "flat"
         case Collection.FUNDING_RECORDS:

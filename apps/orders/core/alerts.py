@@ -1,7 +1,9 @@
 """What the router wants people to look at."""
 
 from chimera.clock import Millis
+from chimera.events import OrderFilled, SymbolPrepared
 from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.orders import Origin
 from chimera.events.positions import PositionAdopted
 from chimera.runtime.contract import Record
 
@@ -44,6 +46,38 @@ def without_stop(book: SymbolBook, now: Millis) -> Record:
         cause=f"guard:{book.symbol}",
         state=ServiceState.ERROR,
     )
+
+
+def unfit_settings(prepared: SymbolPrepared, now: Millis) -> Record:
+    """Say what the venue's settings of a symbol lack."""
+    return _alert(
+        f"margin:{prepared.id}",
+        f"no entries in {prepared.symbol}: {prepared.problem}",
+        prepared.symbol,
+        now,
+        cause=prepared.id,
+        state=ServiceState.ERROR,
+    )
+
+
+def closed_by_venue(fill: OrderFilled, now: Millis) -> Record:
+    """Say that the venue itself closes a position."""
+    return _alert(
+        f"{fill.origin.value}:{fill.id}",
+        f"the venue {_DOES[fill.origin]}: {fill.side.value} {fill.last_qty:f} {fill.symbol} at "
+        f"{fill.last_px:f} under its own id {fill.client_order_id}",
+        fill.symbol,
+        now,
+        cause=fill.id,
+        state=ServiceState.ERROR,
+    )
+
+
+_DOES = {
+    Origin.LIQUIDATION: "liquidates a position whose margin is used up",
+    Origin.ADL: "closes a position against a bankrupt one (auto-deleveraging)",
+    Origin.SETTLEMENT: "closes a position in a symbol that it no longer lists",
+}
 
 
 def _alert(

@@ -25,6 +25,8 @@ class SymbolBook:
     symbol: str
     instrument: Instrument | None = None
     margin_problem: str | None = UNREAD
+    margin_question: str = ""  # the newest about the margin settings; only its answer counts
+    margin_alerted: str | None = None  # the problem that people were told of
     bid_px: float | None = None
     ask_px: float | None = None
     quote_ts: Millis = 0
@@ -46,6 +48,7 @@ class SymbolBook:
     closes: int = 0  # how often the guardian closed at market, so that ids never repeat
     close_again_at: Millis = 0
     exited_at: Millis = 0  # when an exit was last sent
+    closed_by: str = ""  # the venue's own order that people were told of, by the venue's id
     holds_nothing: bool = False  # so the venue says of an exit, and we believe otherwise
     unprotected_since: Millis | None = None
     last_protection: tuple[Decimal, Decimal, Millis | None] = (ZERO, ZERO, None)

@@ -40,6 +40,7 @@ class EntryContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mark_age_max_ms: Millis
     position_qty: Decimal
     entries_working: int  # in this symbol
+    orders_in_doubt: int  # in this symbol: nobody knows what the venue made of them
     positions_taken: int  # over all symbols: open, or an entry on its way
     day_pnl_usdt: Decimal | None
     day_pnl_age_ms: Millis
@@ -145,6 +146,11 @@ def one_position(_: EntryPlan, c: EntryContext) -> GateCheck:
     return _check("one_position", passed, value, "flat, none working")
 
 
+def certainty(_: EntryPlan, c: EntryContext) -> GateCheck:
+    """No order of this symbol is in doubt: it may rest, or trade, at any moment."""
+    return _check("orders_in_doubt", c.orders_in_doubt == 0, c.orders_in_doubt, "0")
+
+
 def concurrency(_: EntryPlan, c: EntryContext) -> GateCheck:
     """[C07] Open positions over all symbols, counting entries on their way as open."""
     limit = c.risk.max_open_positions
@@ -216,6 +222,7 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
     order_qty,
     margin_used,
     one_position,
+    certainty,
     concurrency,
     stop_distance,
     daily_loss,

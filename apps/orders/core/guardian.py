@@ -12,16 +12,11 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from chimera.events.orders import OrderRecord, OrderState, Purpose
+from chimera.events.orders import ACKNOWLEDGED, IN_DOUBT, OrderRecord, Purpose
 
 from .book import SymbolBook
 
 MAX_STOP_REFUSALS = 3
-WOULD_TRIGGER = "-2021"  # the venue's code: the price is already beyond the stop
-NOTHING_HELD = "-2022"  # the venue's code: there is nothing that a reduce-only order could reduce
-
-ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
-IN_DOUBT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    OrderUnclear,
     QueryFailed,
     QueryOrder,
     SubmitOrder,
     SubmitUnknown,
 )
-from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType
+from chimera.events.orders import IN_DOUBT, OrderRecord, OrderReport, OrderState, OrderType
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .book import SymbolBook
@@ -34,7 +35,6 @@ from .table import Happening, advance, apply_fill
 
 SERVICE = "orders"
 ENDED_KEPT = 2_000  # ended orders remembered for fills and reports that come late
-DUPLICATE_ID = "-4116"  # the venue's code: there is an order under this id
 PATIENT_AFTER = 20  # questions about one order, after which they become rare
 TOLD_AGAIN = 100  # of the newest orders, the ended ones are told again
 ASKED_AT_ONCE = 20  # unheard orders: a small part of the venue's limits, however many rest
@@ -58,6 +58,7 @@ class _Search:
     began: Millis
     asked: int = 0
     misses: int = 0
+    unclear: bool = False  # the venue answered, and nobody knows what it means
 
 
 @dataclass(slots=True)
@@ -73,7 +74,12 @@ class Lifecycle:
     @property
     def is_searching(self) -> bool:
         """Whether the venue still owes an answer about some order."""
-        return bool(self._searches)
+        return any(not search.unclear for search in self._searches.values())
+
+    def is_unclear(self, order: OrderRecord) -> bool:
+        """Tell whether the venue's last answer about `order` was one that nobody can read."""
+        search = self._searches.get(order.client_order_id)
+        return search is not None and search.unclear
 
     # --- what we do ----------------------------------------------------------------------------------
 
@@ -129,7 +135,7 @@ class Lifecycle:
     def look_for(self, order: OrderRecord, now: Millis, *, cause: str) -> list[Effect]:
         """Ask what became of an order."""
         search = self._search(order, now)
-        search.asked += 1
+        search.asked, search.unclear = search.asked + 1, False
         command = QueryOrder(
             id=f"query:{order.client_order_id}:{now}:{search.asked}",
             cause=cause,
@@ -220,8 +226,6 @@ class Lifecycle:
                 fill_due = now + self.deadlines.answer
                 watch = Wake(SERVICE, f"triggered:{order.client_order_id}", fill_due)
                 return [*moved, watch, *self._doubt(order, report, now)] if moved else []
-            case OrderRejected() if report.code == DUPLICATE_ID:
-                return self.look_for(order, now, cause=report.id)  # so the first one exists
             case OrderRejected():
                 note = f"{report.code} {report.message}"
                 return self._step(order, Happening.REJECT, report, now, note)
@@ -229,11 +233,18 @@ class Lifecycle:
                 return self._end(order, Happening.CANCEL, report, now)
             case OrderExpired():
                 return self._end(order, Happening.EXPIRE, report, now)
-            case SubmitUnknown() | CancelRejected() if order.state.is_terminal:
+            case SubmitUnknown() | OrderUnclear() | CancelRejected() if order.state.is_terminal:
                 return []
             case SubmitUnknown():
                 lost = self._step(order, Happening.LOSE_TRACK, report, now, report.message)
                 return lost + self.look_for(order, now, cause=report.id)
+            case OrderUnclear():
+                lost = self._step(order, Happening.MISREAD, report, now, report.message)
+                search = self._searches.get(order.client_order_id)
+                if search is None:
+                    return lost + self.look_for(order, now, cause=report.id)
+                search.unclear = True
+                return lost
             case CancelRejected():
                 return self.look_for(order, now, cause=report.id)
             case OrderStatus():
@@ -340,8 +351,8 @@ class Lifecycle:
         if search.misses < 2 or now - search.began < self.deadlines.settle:
             return [self._again(order, now)]
         self._searches.pop(order.client_order_id)
-        in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
-        gone = Happening.NOT_PLACED if in_doubt else Happening.CANCEL
+        never_was = order.state in IN_DOUBT and not order.venue_order_id
+        gone = Happening.NOT_PLACED if never_was else Happening.CANCEL
         note = f"the venue did not know it in {search.misses} questions"
         return self._step(order, gone, report, now, note)
 
@@ -349,8 +360,7 @@ class Lifecycle:
         """Return the open search, or begin one; an order in doubt may be visible since it was sent."""
         search = self._searches.get(order.client_order_id)
         if search is None:
-            in_doubt = order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
-            began = min(order.history[0].ts, now) if in_doubt else now
+            began = min(order.history[0].ts, now) if order.state in IN_DOUBT else now
             search = self._searches[order.client_order_id] = _Search(began=began)
         return search
 

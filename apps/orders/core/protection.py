@@ -8,7 +8,14 @@ from decimal import Decimal
 
 from chimera.clock import Millis
 from chimera.events import StopChanged
-from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
+from chimera.events.orders import (
+    ACKNOWLEDGED,
+    IN_DOUBT,
+    OrderRecord,
+    OrderState,
+    OrderType,
+    Purpose,
+)
 from chimera.ids import client_order_id
 from chimera.money import decimal_of
 from chimera.runtime.contract import Effect, Publish, Wake
@@ -18,8 +25,6 @@ from .book import SymbolBook
 from .drafts import exit_order, stop_order
 from .gates import review_exit
 from .guardian import (
-    ACKNOWLEDGED,
-    IN_DOUBT,
     CancelStop,
     CloseNow,
     Move,

@@ -23,14 +23,14 @@ from chimera.events import (
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.orders import OrderType, Purpose
+from chimera.events.orders import IN_DOUBT, OrderType, Purpose
 from chimera.events.positions import HeldPosition
 from chimera.instruments import Market, market_of
 from chimera.money import ZERO
 from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 
 from .alerts import adopted_from_venue
-from .guardian import IN_DOUBT
+from .book import UNREAD
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
 from .state import RECONCILE, RouterState
@@ -79,6 +79,8 @@ class Reconciliation:
                 if order.purpose is Purpose.ENTRY and order.order_type is OrderType.LIMIT:
                     ends = order.ts + self.state.execution.entry_ttl_ms
                     effects.append(Wake(SERVICE, f"ttl:{order.client_order_id}", max(now, ends)))
+            if book.margin_problem != UNREAD:
+                effects += self.state.recheck(book, now, cause=cause)
             effects += self.protection.resume(book, now)
             effects += self.protection.protect(book, now, cause=cause)
         return [*effects, *self.on_due(now, cause=cause)]
@@ -122,11 +124,11 @@ class Reconciliation:
         if self._in_doubt():
             return self._look_once_more(now)
         held = {position.symbol: position for position in report.positions}
+        effects = self._compare_settings(report, now)
         differences = self._compare(held)
         if differences and differences != self._differences:
             self._differences, self._differ_since = differences, report.ts_event
-            return self._look_once_more(now)  # a fill may be on its way
-        effects: list[Effect] = []
+            return [*effects, *self._look_once_more(now)]  # a fill may be on its way
         for symbol in differences:
             effects += self._adopt(symbol, held.get(symbol), report)
         self._differences = {}
@@ -144,9 +146,14 @@ class Reconciliation:
         return [*effects, *self._sweep(report, now), Publish(resumed)]
 
     def _in_doubt(self) -> bool:
-        """Tell whether a question is open, or an order may trade at any moment."""
-        return self.state.lifecycle.is_searching or any(
-            order.state in IN_DOUBT or order.trades_now
+        """Tell whether a question is open, or an order may trade at any moment.
+
+        What the venue says of an order in words that nobody knows is an answer: its fills came with it,
+        and waiting for a better one would keep the account from ever being compared.
+        """
+        lifecycle = self.state.lifecycle
+        return lifecycle.is_searching or any(
+            (order.state in IN_DOUBT or order.trades_now) and not lifecycle.is_unclear(order)
             for book in self.state.books.values()
             for order in book.orders.values()
         )
@@ -160,6 +167,18 @@ class Reconciliation:
             if qty != self.state.book(symbol).qty:
                 differences[symbol] = qty
         return differences
+
+    def _compare_settings(self, report: AccountReported, now: Millis) -> list[Effect]:
+        """Have the settings read again where a position has others than those we believe in."""
+        active, books = self.state.active, self.state.books
+        return [
+            effect
+            for held in report.positions
+            if active is not None and held.symbol in books
+            if books[held.symbol].margin_problem is None
+            if not held.isolated or held.leverage != active.bundle.risk.leverage
+            for effect in self.state.recheck(books[held.symbol], now, cause=report.id)
+        ]
 
     def _adopt(
         self, symbol: str, held: HeldPosition | None, report: AccountReported

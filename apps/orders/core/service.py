@@ -18,6 +18,7 @@ from chimera.events import (
     EquityMarked,
     InstrumentListed,
     IntentIssued,
+    MarginSettingsChanged,
     MarkPriceChanged,
     OrderFilled,
     OrderRejected,
@@ -31,18 +32,27 @@ from chimera.events import (
 )
 from chimera.events.base import Event
 from chimera.events.decisions import Action
-from chimera.events.orders import OrderRecord, OrderReport, OrderState, OrderType, Purpose
+from chimera.events.orders import (
+    ACKNOWLEDGED,
+    IN_DOUBT,
+    OrderRecord,
+    OrderReport,
+    OrderState,
+    OrderType,
+    Purpose,
+    Refusal,
+)
 from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
-from .alerts import opened_by_others
+from .alerts import closed_by_venue, opened_by_others, unfit_settings
 from .book import UNREAD, SymbolBook
 from .day_pnl import DayPnl
 from .deadlines import Deadlines
 from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
-from .guardian import ACKNOWLEDGED, NOTHING_HELD, WOULD_TRIGGER, acknowledged_qty
+from .guardian import acknowledged_qty
 from .lifecycle import SERVICE, told_again
 from .protection import Protection
 from .reconciliation import Reconciliation
@@ -145,6 +155,8 @@ class Router:
                 return self._activate(event, now)
             case SymbolPrepared():
                 return self._on_prepared(event, now)
+            case MarginSettingsChanged():
+                return self._on_settings_changed(event, now)
             case AccountReported():
                 return self._reconciliation.on_account(event, now)
             case StreamDisconnected():
@@ -218,6 +230,7 @@ class Router:
             mark_age_max_ms=self.deadlines.price_age,
             position_qty=book.qty,
             entries_working=len(book.working(Purpose.ENTRY)),
+            orders_in_doubt=sum(o.state in IN_DOUBT for o in book.orders.values()),
             positions_taken=sum(
                 1 for b in self.books.values() if b.qty or b.working(Purpose.ENTRY)
             ),
@@ -245,7 +258,7 @@ class Router:
         if order.purpose is Purpose.STOP and order is not before:
             effects += self._judge_stop(book, order, report, now)
         elif isinstance(report, OrderRejected) and order.purpose is Purpose.EXIT and book.qty:
-            book.holds_nothing = book.holds_nothing or report.code == NOTHING_HELD
+            book.holds_nothing = book.holds_nothing or report.refusal is Refusal.NOTHING_HELD
             if not self._reconciliation.under_way:
                 effects += self._reconciliation.begin(now, cause=report.id)
         return effects + self._protection.protect(book, now, cause=report.id)
@@ -263,7 +276,16 @@ class Router:
         effects: list[Effect] = [Record("fills", report.id, report, report.symbol, report.ts_event)]
         if book.qty and before * book.qty <= 0:
             effects.append(opened_by_others(book, now, cause=report.id))
+        effects += self._tell_venue_close(book, report, now)
         return effects + self._protection.protect(book, now, cause=report.id)
+
+    @staticmethod
+    def _tell_venue_close(book: SymbolBook, fill: OrderFilled, now: Millis) -> list[Effect]:
+        """Tell people once of each order by which the venue itself closes a position."""
+        if not fill.origin.is_venue or fill.venue_order_id == book.closed_by:
+            return []
+        book.closed_by = fill.venue_order_id
+        return [closed_by_venue(fill, now)]
 
     def _judge_stop(
         self, book: SymbolBook, stop: OrderRecord, report: OrderReport, now: Millis
@@ -274,7 +296,7 @@ class Router:
         if stop.state is not OrderState.REJECTED or not book.qty:
             return []
         book.stop_refusals += 1
-        if not isinstance(report, OrderRejected) or report.code != WOULD_TRIGGER:
+        if not isinstance(report, OrderRejected) or report.refusal is not Refusal.WOULD_TRIGGER:
             return []
         return self._protection.close_now(book, "the stop would trigger at once", now)
 
@@ -354,6 +376,14 @@ class Router:
             return self._protection.protect(book, now, cause=cause)
         return []
 
+    def _on_settings_changed(self, event: MarginSettingsChanged, now: Millis) -> list[Effect]:
+        return [
+            effect
+            for book in self.books.values()
+            if event.symbol in (book.symbol, ACCOUNT)
+            for effect in self.state.recheck(book, now, cause=event.id)
+        ]
+
     def _on_prepared(self, event: SymbolPrepared, now: Millis) -> list[Effect]:
         active = self.state.active
         wanted = active.bundle.risk.leverage if active is not None else event.leverage
@@ -362,7 +392,21 @@ class Router:
             problem = "spot positions are not taken yet: they have no reduce-only stop"
         elif problem is None and event.leverage != wanted:
             problem = f"leverage is {event.leverage}, not {wanted}"
-        self.state.book(event.symbol).margin_problem = problem
-        if event.instrument is None:
+        book = self.state.book(event.symbol)
+        effects: list[Effect] = []
+        if event.cause == book.margin_question:
+            book.margin_problem = problem
+            effects = self._tell_problem(book, event, now)
+        if event.instrument is not None:
+            effects += self._on_listed(event.instrument, now, cause=event.id)
+        return effects
+
+    @staticmethod
+    def _tell_problem(book: SymbolBook, event: SymbolPrepared, now: Millis) -> list[Effect]:
+        """Tell people what the venue's settings lack, once; not that they could not be read."""
+        if event.leverage == 0:
             return []
-        return self._on_listed(event.instrument, now, cause=event.id)
+        told, book.margin_alerted = book.margin_alerted, event.problem
+        if event.problem in (None, told):
+            return []
+        return [unfit_settings(event, now)]

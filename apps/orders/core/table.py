@@ -17,6 +17,7 @@ class Happening(StrEnum):
     ACCEPT = "accept"
     REJECT = "reject"
     LOSE_TRACK = "lose_track"  # no answer, or one that may mean either
+    MISREAD = "misread"  # the venue said something of it that we do not know
     NOT_PLACED = "not_placed"  # asked for long enough: the venue never had it
     FILL_PART = "fill_part"
     FILL_REST = "fill_rest"
@@ -39,6 +40,7 @@ TABLE: dict[tuple[OrderState, Happening], OrderState] = {
     (S.SUBMITTED, H.FILL_REST): S.FILLED,
     (S.SUBMITTED, H.CANCEL): S.CANCELED,
     (S.SUBMITTED, H.EXPIRE): S.EXPIRED,
+    (S.SUBMITTED, H.MISREAD): S.UNKNOWN,
     (S.UNKNOWN, H.ACCEPT): S.OPEN,
     (S.UNKNOWN, H.REJECT): S.REJECTED,
     (S.UNKNOWN, H.NOT_PLACED): S.REJECTED,
@@ -51,6 +53,7 @@ TABLE: dict[tuple[OrderState, Happening], OrderState] = {
     (S.OPEN, H.ASK_CANCEL): S.PENDING_CANCEL,
     (S.OPEN, H.CANCEL): S.CANCELED,
     (S.OPEN, H.EXPIRE): S.EXPIRED,
+    (S.OPEN, H.MISREAD): S.UNKNOWN,
     (S.OPEN, H.TRIGGER): S.OPEN,
     (S.SUBMITTED, H.TRIGGER): S.OPEN,
     (S.UNKNOWN, H.TRIGGER): S.OPEN,
@@ -60,12 +63,14 @@ TABLE: dict[tuple[OrderState, Happening], OrderState] = {
     (S.PARTIALLY_FILLED, H.ASK_CANCEL): S.PENDING_CANCEL,
     (S.PARTIALLY_FILLED, H.CANCEL): S.CANCELED,
     (S.PARTIALLY_FILLED, H.EXPIRE): S.EXPIRED,
+    (S.PARTIALLY_FILLED, H.MISREAD): S.UNKNOWN,
     (S.PENDING_CANCEL, H.FILL_PART): S.PENDING_CANCEL,
     (S.PENDING_CANCEL, H.FILL_REST): S.FILLED,
     (S.PENDING_CANCEL, H.KEEP): S.OPEN,
     (S.PENDING_CANCEL, H.CANCEL): S.CANCELED,
     (S.PENDING_CANCEL, H.EXPIRE): S.EXPIRED,
     (S.PENDING_CANCEL, H.REJECT): S.REJECTED,
+    (S.PENDING_CANCEL, H.MISREAD): S.UNKNOWN,
     # Fills outrun endings: what was traded is counted whatever we believed.
     (S.CANCELED, H.FILL_PART): S.CANCELED,
     (S.CANCELED, H.FILL_REST): S.FILLED,

@@ -69,6 +69,11 @@ def take_back(ledger: PositionLedger, *, realised_pnl: Decimal, fees: Decimal) -
     )
 
 
+def fold_fee(ledger: PositionLedger, amount: Decimal) -> PositionLedger:
+    """Add one fee that belongs to no fill; positive is paid."""
+    return msgspec.structs.replace(ledger, sequence=ledger.sequence + 1, fees=ledger.fees + amount)
+
+
 def adopt_position(
     ledger: PositionLedger, *, qty: Decimal, entry_px: Decimal, earned: Decimal, ts: Millis
 ) -> PositionLedger:

@@ -4,7 +4,7 @@ What is held, bought and sold on spot is not theirs, nor what was paid in anothe
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
@@ -16,6 +16,7 @@ from chimera.events import (
     AccountReported,
     BarClosed,
     EquityMarked,
+    FeeCharged,
     FundingPaid,
     MarkPriceChanged,
     OrderFilled,
@@ -34,7 +35,7 @@ from chimera.seen import SeenIds
 
 from .books import Books
 from .equity import Equity
-from .ledger import PositionLedger, adopt_position, fold_fill, fold_funding, take_back
+from .ledger import PositionLedger, adopt_position, fold_fee, fold_fill, fold_funding, take_back
 from .unexplained import Unexplained, alert_of, booking
 
 SERVICE = "positions"
@@ -60,6 +61,7 @@ class Positions:
     consumes: ClassVar[tuple[type[Event], ...]] = (
         OrderFilled,
         FundingPaid,
+        FeeCharged,
         WalletTransferred,
         PositionAdopted,
         MarkPriceChanged,
@@ -126,7 +128,9 @@ class Positions:
             case OrderFilled() if market_of(event.symbol) is Market.USDM:
                 return self._on_fill(event, now)
             case FundingPaid():
-                return self._on_funding(event, now)
+                return self._on_payment(event, fold_funding, now)
+            case FeeCharged() if event.asset == SETTLEMENT_ASSET:
+                return self._on_payment(event, fold_fee, now)
             case WalletTransferred():
                 return self._on_transfer(event, now)
             case PositionAdopted():
@@ -200,18 +204,25 @@ class Positions:
         self._recent.append(Counted(fill.ts_event, fill.symbol, net, fill))
         return counted
 
-    def _on_funding(self, paid: FundingPaid, now: Millis) -> list[Effect]:
+    def _on_payment(
+        self,
+        paid: FundingPaid | FeeCharged,
+        fold: Callable[[PositionLedger, Decimal], PositionLedger],
+        now: Millis,
+    ) -> list[Effect]:
         if self._books.opening_usdt is None or paid.ts_event <= self._books.opened_at:
             return []  # part of the opening balance
         if paid.asset != SETTLEMENT_ASSET or not self._seen.first_time(paid.id):
             return []
-        ledger = self._ledgers.get(paid.symbol, PositionLedger())
-        self._keep(paid.symbol, fold_funding(ledger, paid.amount))
-        self._recent.append(Counted(paid.ts_event, paid.symbol, paid.amount))
+        before = self._ledgers.get(paid.symbol, PositionLedger())
+        ledger = fold(before, paid.amount)
+        net = ledger.net - before.net
+        self._keep(paid.symbol, ledger)
+        self._recent.append(Counted(paid.ts_event, paid.symbol, net))
         return [
             Record("funding_records", paid.id, paid, paid.symbol, paid.ts_event),
             *self._snapshot(paid.symbol, now, cause=paid.id, parent=f"funding_records/{paid.id}"),
-            *self._take_back(paid.ts_event, paid.amount, now, cause=paid.id),
+            *self._take_back(paid.ts_event, net, now, cause=paid.id),
             *self._equity.mark(paid.ts_event, now, cause=paid.id),
         ]
 

@@ -1,4 +1,4 @@
-// The strokes of the price chart. A frame is {context, area, x, y, palette}; x and y are Chart.js scales.
+// The strokes of the price chart. A frame is {context, area, x, y, palette, words}; x and y are Chart.js scales.
 
 import { price } from "./format.js";
 
@@ -45,7 +45,7 @@ export function drawOrders({ context, area, x, y, palette }, { orders, hits }) {
   }
 }
 
-export function drawFills({ context, area, x, y, palette }, { fills, hits }) {
+export function drawFills({ context, area, x, y, palette, words }, { fills, hits }) {
   for (const fill of fills) {
     const at = { x: x.getPixelForValue(fill.ts), y: y.getPixelForValue(Number(fill.px)) };
     if (at.x < area.left) continue;
@@ -56,7 +56,8 @@ export function drawFills({ context, area, x, y, palette }, { fills, hits }) {
     context.lineWidth = 1.5;
     context.strokeStyle = palette.surface;
     context.stroke();
-    hits.push({ ...at, rx: 6, ry: 6, item: { kind: "order", key: fill.order } });
+    if (fill.origin === "ours") hits.push({ ...at, rx: 6, ry: 6, item: { kind: "order", key: fill.order } });
+    else label(context, area, at.y, words[fill.origin], palette.warn, palette.surface);
   }
 }
 

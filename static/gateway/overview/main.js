@@ -27,7 +27,7 @@ const showBar = (bar, decision) => {
 
 const panels = new Panels({ words, decisionUrl, orderUrl });
 const chart = new PriceChart({
-  box: document.getElementById("price-box"), canvas: document.getElementById("price"),
+  box: document.getElementById("price-box"), canvas: document.getElementById("price"), words,
   onCursor: showBar, onOpen: open,
 });
 const equity = new EquityChart(document.getElementById("equity"));

@@ -14,8 +14,8 @@ export class PriceChart {
   #desk = null;
   #cursor = null;
 
-  constructor({ box, canvas, onCursor, onOpen }) {
-    Object.assign(this, { box, canvas, onCursor, onOpen });
+  constructor({ box, canvas, words, onCursor, onOpen }) {
+    Object.assign(this, { box, canvas, words, onCursor, onOpen });
     this.view = { bars: [], hits: [] };
     this.#make();
     document.addEventListener("themechange", () => { this.chart.destroy(); this.#make(); this.render(this.#desk); });
@@ -70,7 +70,7 @@ export class PriceChart {
         const view = this.view;
         view.hits = [];
         if (!view.bars.length) return;
-        const frame = { context: chart.ctx, area: chart.chartArea, x: chart.scales.x, y: chart.scales.y, palette };
+        const frame = { context: chart.ctx, area: chart.chartArea, x: chart.scales.x, y: chart.scales.y, palette, words: this.words };
         drawOrders(frame, view);
         drawCandles(frame, view);
         drawFills(frame, view);

@@ -84,6 +84,27 @@ def test_positions_page_raises_the_alarm_for_a_bare_position(viewer, desk_store)
     assert "UNPROTECTED" in page(viewer, "/positions")
 
 
+def test_r6_lineage_of_a_position_says_that_the_venue_liquidated_it(viewer, desk_store):
+    told = Story()
+    while not told.position.qty:
+        told.step()
+    ours = next(write for write in told.writes if write.collection == "fills")
+    body = {**msgspec.json.decode(ours.body), "id": "fill:forced", "origin": "liquidation"}
+    forced = Write("fills", "fill:forced", msgspec.json.encode(body), SYMBOL, ours.ts)
+    flat = Write(
+        "positions_snapshots",
+        "pos:forced",
+        encode(told.position),
+        SYMBOL,
+        ours.ts,
+        parents=("fills/fill:forced", f"fills/{ours.key}"),
+    )
+    desk_store.write([*told.writes, forced, flat])
+    text = page(viewer, "/documents/positions_snapshots/pos:forced")
+    lines = re.findall(r">((?:liquidation: )?(?:BUY|SELL) [\d.]+ @ [\d.]+)<", text)
+    assert sorted(line.startswith("liquidation: ") for line in lines) == [False, True]
+
+
 def test_alerts_page_says_what_happened_and_leads_to_the_document(viewer, desk_store):
     written = alert("what came was <b>not</b> understood", START)
     desk_store.write([written])

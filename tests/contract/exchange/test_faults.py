@@ -37,6 +37,7 @@ from chimera.events import (
     OrderNotFound,
     OrderRejected,
     OrderStatus,
+    OrderUnclear,
     QueryFailed,
     QuoteChanged,
     StreamDisconnected,
@@ -128,7 +129,7 @@ async def test_fill_may_arrive_before_the_answer(usdm: Wired) -> None:
     assert usdm.heard.of(OrderFilled)[0].client_order_id == order.client_order_id
 
 
-async def test_duplicate_id_means_that_the_first_may_live(usdm: Wired) -> None:  # U9
+async def test_u9_duplicate_id_means_that_the_first_may_live(usdm: Wired) -> None:
     first = await usdm.submit(PERP, BUY, "0.010", px="59000.0")
     await usdm.submit(PERP, BUY, "0.010", px="59000.0", client_order_id=first.client_order_id)
     await usdm.heard.until(SubmitUnknown, client_order_id=first.client_order_id)
@@ -311,10 +312,40 @@ async def test_unknown_status_keeps_the_question_open(
     monkeypatch.setattr(usdm.connector._client, "fapiPrivateGetOrder", renamed)
     await usdm.query(order)
     assert "HIBERNATING" in (await usdm.heard.until(QueryFailed)).message
+    [unclear] = usdm.heard.of(OrderUnclear, client_order_id=order.client_order_id)
+    await usdm.query(order)  # as the router does until the venue's word is one of ours
+    [alert] = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    assert unclear.raw in alert.detail
+    assert "'status': 'HIBERNATING'" in unclear.raw
 
 
-async def test_unknown_events_change_nothing_and_known_ones_still_arrive(usdm: Wired) -> None:
-    usdm.connector._on_user({"e": "SOMETHING_NEW", "E": 1}, usdm.heard)
+async def test_unknown_status_on_the_stream_is_told_to_people_once(usdm: Wired) -> None:  # L6
+    order = await usdm.submit(PERP, BUY, "0.010", px="59000.0")
+    told = {**_NEW, "c": order.client_order_id, "x": "HIBERNATED", "X": "HIBERNATING"}
+    for number in (7, 8):
+        message = {"e": "ORDER_TRADE_UPDATE", "T": number, "o": {**told, "i": number}}
+        usdm.connector._user._hear(message)
+    assert len(usdm.heard.of(OrderUnclear, client_order_id=order.client_order_id)) == 2
+    [alert] = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    assert repr({**told, "i": 7}) in alert.detail
+
+
+async def test_unknown_kinds_of_messages_are_told_once_each_and_end_nothing(
+    usdm: Wired,
+) -> None:  # L6
+    news = [{"e": "SOMETHING_NEW", "E": 1}, {"e": "SOMETHING_NEW", "E": 2}, {"e": "ELSE", "E": 3}]
+    for message in news:
+        usdm.connector._user._hear(message)
+    alerts = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    assert [repr(m) in a.detail for m, a in zip(news[::2], alerts, strict=True)] == [True, True]
+    assert not usdm.heard.of(StreamDisconnected, stream=USER, connected=False)
+    await usdm.submit(PERP, BUY, "0.010")
+    await usdm.heard.until(OrderFilled)
+
+
+async def test_unknown_market_events_change_nothing_and_known_ones_still_arrive(
+    usdm: Wired,
+) -> None:
     usdm.connector._on_market({"stream": "x", "data": {"e": "new"}}, usdm.heard, None)
     usdm.connector._on_market({"stream": "x", "data": {"e": "kline"}}, usdm.heard, None)
     await usdm.submit(PERP, BUY, "0.010")
@@ -334,8 +365,17 @@ _NEW = {"s": "BTCUSDT", "i": 7, "x": "NEW", "X": "NEW"}
         {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": None},
         {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "FUNDING_FEE", "B": [_PAID], "P": []}},
         {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "ORDER", "B": None, "P": []}},
+        {"e": "ACCOUNT_UPDATE", "T": 1, "a": {"m": "ORDER", "B": [{"a": "USDT"}], "P": []}},
     ],
-    ids=["no symbol", "no client id", "null id", "no report", "funding of nothing", "no balances"],
+    ids=[
+        "no symbol",
+        "no client id",
+        "null id",
+        "no report",
+        "funding of nothing",
+        "no balances",
+        "no wallet",
+    ],
 )
 async def test_unreadable_account_message_ends_the_stream_so_that_all_is_asked(
     usdm: Wired, message: dict[str, Any]

@@ -1,16 +1,21 @@
 """Orders on the futures connector: what is sent, and which reports come back under our own id."""
 
+import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from apps.exchange.adapters.fee_burn import FeeBurn
 from apps.exchange.core.venue.actions import SetFunding
 from apps.exchange.core.venue.types import MarginType, NewOrder, VenueOrderType
+from apps.exchange.venue_shell.faults import Answer
 from chimera.events import (
     AccountReported,
     CancelRejected,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -20,15 +25,23 @@ from chimera.events import (
     OrderStatus,
     OrderTriggered,
     SymbolPrepared,
-    WalletChanged,
 )
-from chimera.events.orders import LiquiditySide, OrderState, OrderType, Purpose, TimeInForce
+from chimera.events.orders import (
+    LiquiditySide,
+    OrderState,
+    OrderType,
+    Purpose,
+    Refusal,
+    TimeInForce,
+)
 from chimera.instruments import Market, Side
 from tests.contract.exchange.conftest import PERP, Wired
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
 STOP = {"order_type": OrderType.STOP_MARKET, "purpose": Purpose.STOP, "reduce_only": True}
+
+REFUSALS = {"-2021": Refusal.WOULD_TRIGGER, "-2022": Refusal.NOTHING_HELD}
 
 
 async def opened(usdm: Wired, qty: str = "0.010") -> None:
@@ -56,7 +69,6 @@ async def test_market_order_is_accepted_and_filled_with_fee_and_realised_pnl(usd
     out = await usdm.submit(PERP, SELL, "0.010", purpose=Purpose.EXIT, reduce_only=True)
     closed = await usdm.heard.until(OrderFilled, client_order_id=out.client_order_id)
     assert closed.realised_pnl == (closed.last_px - D(60_000)) * D("0.010")
-    await usdm.heard.until(WalletChanged, at_least=2, asset="USDT", reason="ORDER")
 
 
 async def test_resting_limit_order_is_filled_as_maker(usdm: Wired) -> None:
@@ -113,6 +125,7 @@ async def test_refused_order_carries_the_venues_code(
     order = await usdm.submit(PERP, SELL, qty, **more)
     refused = await usdm.heard.until(OrderRejected, client_order_id=order.client_order_id)
     assert refused.code == code
+    assert refused.refusal is REFUSALS.get(code, Refusal.OTHER)
     assert refused.message
 
 
@@ -261,7 +274,6 @@ async def test_funding_is_reported_with_its_symbol_and_sign(usdm: Wired) -> None
     paid = await usdm.heard.until(FundingPaid)
     assert (paid.symbol, paid.asset) == (PERP, "USDT")
     assert paid.amount == -D("0.0001") * D("0.010") * D("60000")
-    await usdm.heard.until(WalletChanged, reason="FUNDING_FEE")
 
 
 async def test_prepared_symbol_has_what_was_asked_and_asks_only_once(usdm: Wired) -> None:
@@ -294,6 +306,61 @@ async def test_settings_that_a_position_holds_in_place_are_named(usdm: Wired) ->
     assert refused.problem is not None
     assert "crossed" in refused.problem
     assert "position" in refused.problem
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "setting", "named"),
+    [
+        ("fapiPrivateGetAccountConfig", {"multiAssetsMargin": "true"}, "single-asset mode"),
+        ("fapiPrivateGetAccountConfig", {"multiAssetsMargin": True}, "single-asset mode"),
+        ("fapiPrivateGetFeeBurn", {"feeBurn": True}, "fees are paid in BNB"),
+    ],
+)
+async def test_l4_setting_that_only_people_can_change_is_refused_with_the_fix_named(
+    usdm: Wired, monkeypatch: pytest.MonkeyPatch, endpoint: str, setting: Any, named: str
+) -> None:
+    client = usdm.connector._client
+    ask = getattr(client, endpoint)
+
+    async def changed(params: dict[str, str]) -> dict[str, Any]:
+        return {**await ask(params), **setting}
+
+    monkeypatch.setattr(client, endpoint, changed)
+    await usdm.prepare(PERP, 20)
+    refused = await usdm.heard.until(SymbolPrepared)
+    assert refused.problem is not None
+    assert named in refused.problem
+
+
+async def test_l4_fee_burn_that_the_venue_does_not_tell_fails_the_preflight(usdm: Wired) -> None:
+    usdm.misbehave(Answer("GET /fapi/v1/feeBurn", status=404, code=-5000, msg="no such path"))
+    await usdm.prepare(PERP, 20)
+    refused = await usdm.heard.until(SymbolPrepared)
+    assert refused.problem is not None
+    assert "no such path" in refused.problem
+    await usdm.prepare(PERP, 20)
+    assert (await usdm.heard.until(SymbolPrepared, at_least=2)).problem is None
+
+
+async def test_fee_burn_is_asked_once_for_many_symbols_and_again_later(usdm: Wired) -> None:
+    client, asked = usdm.connector._client, []
+
+    async def counted(params: dict[str, str]) -> Any:
+        asked.append(params)
+        return await client.fapiPrivateGetFeeBurn(params)
+
+    counting = SimpleNamespace(fapiPrivateGetFeeBurn=counted)
+    shared = FeeBurn(usdm.connector._calls, counting)
+    assert not any(await asyncio.gather(*(shared.is_on() for _ in range(20))))
+    assert len(asked) == 1
+    each_time = FeeBurn(usdm.connector._calls, counting, kept_s=0.0)
+    assert not any([await each_time.is_on(), await each_time.is_on()])
+    assert len(asked) == 3
+
+
+async def test_leverage_changed_by_hand_is_told(usdm: Wired) -> None:
+    usdm.market.server.call(lambda host: host.venue.set_leverage("demo", "BTCUSDT", 7, host.now()))
+    await usdm.heard.until(MarginSettingsChanged, symbol=PERP)
 
 
 def _stop(conditional: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.exchange.adapters.connector import Connector
+from apps.exchange.adapters.strange import StrangeWords
 from apps.exchange.adapters.wire_spot import spot_user_events
 from apps.exchange.adapters.wire_user import Children, user_events
 from chimera.clock import VirtualClock
@@ -22,7 +23,7 @@ Path_ = tuple[str | int, ...]
 
 SPOILED = (None, "", "x", "NaN", -1, 1.5, True, [], {}, [None])
 KINDS = ("ws_futures_*_update*", "ws_spot_execution*")
-ANY_CONNECTOR = SimpleNamespace(_clock=VirtualClock(1))
+CLOCK = VirtualClock(1)
 FUNDING = {
     "e": "ACCOUNT_UPDATE",
     "T": 1,
@@ -57,8 +58,11 @@ def test_spoiled_account_message_is_read_or_refused(
         holder[last] = data.draw(st.sampled_from(SPOILED))
     for events in (user_events(message, Children(), 1), spot_user_events(message, 1)):
         told: list[Event] = []
+        strange = StrangeWords(CLOCK)
+        strange.tell_to(told.append)
+        connector: Any = SimpleNamespace(_clock=CLOCK, _strange=strange)
         try:
-            Connector.hand_on(ANY_CONNECTOR, message, events, told.append)  # type: ignore[arg-type]
+            Connector.hand_on(connector, message, events, told.append)
         except Unavailable:
             assert [type(event) for event in told] == [
                 ServiceReported

@@ -17,6 +17,7 @@ from chimera.events import (
     InstrumentListed,
     IntentIssued,
     OrderFilled,
+    PrepareSymbol,
     QueryAccount,
     SubmitOrder,
     SymbolPrepared,
@@ -65,6 +66,7 @@ class Desk:
         self.router = Router()
         self.submits: list[SubmitOrder] = []
         self.question = ""  # the id of the newest about the account
+        self.preparations: dict[str, str] = {}  # likewise, about each symbol's margin settings
         self.unfilled: list[SubmitOrder] = []
         self.held = dict.fromkeys(NAMES, D(0))
         self.px = {name: D(str(BASE.get(name, 100.0))) for name in NAMES}
@@ -79,9 +81,12 @@ class Desk:
         )
         for name in NAMES:
             self.tell(InstrumentListed(id=name, instrument=LISTED[name].filters, **t))
+        self.tell(TimerFired(id="s", service="orders", timer="start", due=self.now, **t))
+        for name in NAMES:
             self.tell(
                 SymbolPrepared(
                     id=name,
+                    cause=self.preparations[f"{name}-PERP"],
                     symbol=f"{name}-PERP",
                     leverage=risk.leverage,
                     isolated=True,
@@ -89,7 +94,6 @@ class Desk:
                     **t,
                 )
             )
-        self.tell(TimerFired(id="s", service="orders", timer="start", due=self.now, **t))
         agreed = AccountReported(
             id="a", cause=self.question, wallet_usdt=D(10_000), positions=(), orders=(), **t
         )
@@ -107,6 +111,8 @@ class Desk:
         for effect in self.router.handle(event, self.now):
             if isinstance(effect, Ask) and isinstance(effect.command, QueryAccount):
                 self.question = effect.command.id
+            if isinstance(effect, Ask) and isinstance(effect.command, PrepareSymbol):
+                self.preparations[effect.command.symbol] = effect.command.id
             if isinstance(effect, Ask) and isinstance(effect.command, SubmitOrder):
                 self.submits.append(effect.command)
                 self.unfilled.append(effect.command)

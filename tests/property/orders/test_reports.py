@@ -5,10 +5,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.orders.core.guardian import IN_DOUBT
 from chimera.events import OrderFilled, SubmitOrder
 from chimera.events.decisions import Action
-from chimera.events.orders import OrderRecord, OrderState, Purpose
+from chimera.events.orders import IN_DOUBT, OrderRecord, OrderState, Purpose
 from tests.support.routers import QTY, RouterBench
 
 D = Decimal

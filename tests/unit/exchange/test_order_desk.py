@@ -9,7 +9,7 @@ import pytest
 
 from apps.exchange.adapters.desk import FoundOrder, OrderDesk
 from chimera.clock import VirtualClock
-from chimera.events import OrderStatus, OrderTriggered, QueryFailed, QueryOrder
+from chimera.events import OrderStatus, OrderTriggered, OrderUnclear, QueryFailed, QueryOrder
 from chimera.events.base import Event
 from chimera.events.orders import OrderState
 
@@ -25,6 +25,7 @@ LIVING = FoundOrder(
     venue_order_id="77",
     status="NEW",
     state=OrderState.OPEN,
+    raw={"status": "NEW"},
     filled_qty=Decimal(0),
     fills=(),
     fired=True,
@@ -52,10 +53,13 @@ def test_query_tells_that_a_stop_fired_whose_child_lives() -> None:
 
 
 def test_query_tells_that_a_stop_fired_though_its_status_is_a_new_word() -> None:
-    assert [type(event) for event in told(replace(LIVING, state=None))] == [
-        OrderTriggered,
-        QueryFailed,
-    ]
+    renamed = replace(LIVING, status="DOZING", state=None, raw={"status": "DOZING", "orderId": 77})
+    fired, unclear, failed = told(renamed)
+
+    assert isinstance(fired, OrderTriggered)
+    assert isinstance(unclear, OrderUnclear)
+    assert unclear.raw == repr(renamed.raw)
+    assert isinstance(failed, QueryFailed)  # the question stays open
 
 
 @pytest.mark.parametrize(

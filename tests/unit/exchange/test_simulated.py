@@ -15,6 +15,7 @@ from chimera.events.orders import (
     CancelOrder,
     CancelRejected,
     LiquiditySide,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -24,15 +25,17 @@ from chimera.events.orders import (
     OrderStatus,
     OrderTriggered,
     OrderType,
+    Origin,
     PrepareSymbol,
     Purpose,
     QueryAccount,
     QueryOrder,
+    Refusal,
     SubmitOrder,
     SymbolPrepared,
     TimeInForce,
 )
-from chimera.events.positions import AccountReported, FundingPaid, WalletChanged
+from chimera.events.positions import AccountReported, FundingPaid
 from chimera.ids import bar_id
 from chimera.runtime.contract import Publish
 from tests.support.venue import BUY, ME, SELL, T0, UM, bar, d, limit, venue
@@ -114,22 +117,29 @@ def test_quotes_and_depth_are_told_when_wanted() -> None:
     assert len(depth.asks) == 5
 
 
-def test_market_order_is_accepted_filled_and_paid_in_that_order() -> None:
-    accepted, wallet, filled = events(exchange().handle(submit(), NOW))
+def test_market_order_is_accepted_and_filled_in_that_order() -> None:
+    accepted, filled = events(exchange().handle(submit(), NOW))
     assert isinstance(accepted, OrderAccepted)
-    assert isinstance(wallet, WalletChanged)
     assert isinstance(filled, OrderFilled)
     assert filled.id == f"fill:{PERP}:{filled.trade_id}"
     assert (filled.last_qty, filled.filled_qty) == (d("0.100"), d("0.100"))
     assert filled.liquidity_side is LiquiditySide.TAKER
     assert filled.cause == accepted.cause == "submit:c-1"
-    assert wallet.balance == d(10000) - filled.fee
 
 
 def test_refused_order_is_rejected_with_the_venues_code() -> None:
     [told] = events(exchange().handle(submit(qty="100.000"), NOW))
     assert isinstance(told, OrderRejected)
-    assert told.code == "-2019"
+    assert (told.code, told.refusal) == ("-2019", Refusal.OTHER)
+
+
+def test_refused_stop_says_what_the_router_must_know_of_it() -> None:
+    built = exchange()
+    [empty] = events(built.handle(submit(side=SELL, reduce_only=True), NOW))
+    built.handle(submit("c-2"), NOW)
+    [late] = events(built.handle(stop(trigger="10500"), NOW))
+    assert (empty.code, empty.refusal) == ("-2022", Refusal.NOTHING_HELD)
+    assert (late.code, late.refusal) == ("-2021", Refusal.WOULD_TRIGGER)
 
 
 def test_conditional_order_goes_to_the_algo_service_and_its_child_keeps_the_id() -> None:
@@ -140,9 +150,22 @@ def test_conditional_order_goes_to_the_algo_service_and_its_child_keeps_the_id()
     assert built.venue.open_algos(ME)[0].client_algo_id == "c-stop"
     told = events(built.market(bar(1, 10000, 10005, 9850, 9900), T0 + 2 * MINUTE))
     kinds = [type(event) for event in told]
-    assert kinds == [OrderTriggered, WalletChanged, OrderFilled, BarClosed]
-    assert told[2].client_order_id == "c-stop"
-    assert told[0].venue_order_id == told[2].venue_order_id != accepted.venue_order_id
+    assert kinds == [OrderTriggered, OrderFilled, BarClosed]
+    assert told[1].client_order_id == "c-stop"
+    assert told[0].venue_order_id == told[1].venue_order_id != accepted.venue_order_id
+
+
+def test_r6_liquidation_is_told_as_the_venues_own() -> None:
+    built = exchange()
+    prepare = PrepareSymbol(id="p", ts_event=NOW, ts_init=NOW, symbol=PERP, leverage=20)
+    built.handle(prepare, NOW)
+    [ours] = [e for e in events(built.handle(submit(), NOW)) if isinstance(e, OrderFilled)]
+    crash = bar(1, 10000, 10005, 9000, 9050)
+    told = events(built.market(crash, T0 + 2 * MINUTE))
+    fills = [event for event in told if isinstance(event, OrderFilled)]
+    assert ours.origin is Origin.OURS
+    assert {fill.origin for fill in fills} == {Origin.LIQUIDATION}
+    assert sum(fill.last_qty for fill in fills) == ours.last_qty
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -203,8 +226,9 @@ def test_order_sent_twice_is_described_and_not_placed_again() -> None:
 def test_prepare_sets_isolated_margin_and_leverage_and_reports_them() -> None:
     built = exchange()
     command = PrepareSymbol(id="p1", ts_event=NOW, ts_init=NOW, symbol=PERP, leverage=10)
-    for _ in range(2):  # repeating it is no problem
-        [told] = events(built.handle(command, NOW))
+    for changes in (1, 0):  # repeating it changes nothing
+        *changed, told = events(built.handle(command, NOW))
+        assert [type(event) for event in changed] == [MarginSettingsChanged] * changes
         assert isinstance(told, SymbolPrepared)
         assert (told.leverage, told.isolated, told.one_way, told.problem) == (10, True, True, None)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from apps.exchange.adapters.wire_orders import execution_events, fills_of_trades
+from apps.exchange.adapters.wire_orders import UnknownKind, execution_events, fills_of_trades
+from apps.exchange.adapters.wire_spot import IGNORED as SPOT_IGNORED
 from apps.exchange.adapters.wire_spot import spot_user_events
 from apps.exchange.adapters.wire_user import (
     CHILDREN_KEPT,
+    IGNORED,
     Children,
     funding_of_income,
     held_position,
@@ -18,19 +20,22 @@ from apps.exchange.adapters.wire_user import (
     user_events,
 )
 from chimera.events import (
+    ACCOUNT,
+    FeeCharged,
     FundingPaid,
+    MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
     OrderRejected,
     OrderTriggered,
-    SubmitUnknown,
-    WalletChanged,
+    OrderUnclear,
     WalletTransferred,
 )
 from chimera.events.base import Event
-from chimera.events.orders import LiquiditySide
+from chimera.events.orders import LiquiditySide, Origin, Purpose
+from chimera.ids import client_order_id
 from chimera.instruments import Market, Side
 
 NOW = 1_800_000_000_000
@@ -47,6 +52,7 @@ FUTURES: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
             OrderFilled,
             {
                 "client_order_id": "autoclose-1234567890123456",
+                "origin": Origin.LIQUIDATION,
                 "last_qty": D("0.100"),
                 "last_px": D("50000.00"),
                 "fee": D("5"),
@@ -56,11 +62,16 @@ FUTURES: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
         )
     ],
     "order_update_liquidation_zero_qty": [],
-    "order_update_adl": [(OrderFilled, {"client_order_id": "adl_autoclose"})],
-    "order_update_adl_filled": [(OrderFilled, {"trade_id": "2233445566"})],
-    "order_update_settlement": [(OrderFilled, {"last_qty": D("0.050")})],
+    "order_update_adl": [(OrderFilled, {"client_order_id": "adl_autoclose", "origin": Origin.ADL})],
+    "order_update_adl_filled": [(OrderFilled, {"trade_id": "2233445566", "origin": Origin.ADL})],
+    "order_update_settlement": [
+        (OrderFilled, {"last_qty": D("0.050"), "origin": Origin.SETTLEMENT})
+    ],
     "order_update_trade_reduce_only_qty": [
-        (OrderFilled, {"symbol": "ETHUSDT-PERP", "filled_qty": D("1.000")})
+        (
+            OrderFilled,
+            {"symbol": "ETHUSDT-PERP", "filled_qty": D("1.000"), "origin": Origin.EXTERNAL},
+        )
     ],
     "order_update_new_reduce_only_qty": [(OrderAccepted, {})],
     "order_update_new_price_match": [(OrderAccepted, {})],
@@ -80,10 +91,10 @@ SPOT: dict[str, list[tuple[type[Event], dict[str, Any]]]] = {
             },
         )
     ],
-    "trade_l_zero": [(SubmitUnknown, {"client_order_id": "O-12345-test-trade-l-zero"})],
+    "trade_l_zero": [(OrderUnclear, {"client_order_id": "O-12345-test-trade-l-zero"})],
     "trade_l_zero_new": [],
     "canceled": [(OrderCanceled, {"filled_qty": D("0.1")})],
-    "pending_cancel": [(SubmitUnknown, {})],
+    "pending_cancel": [(OrderUnclear, {})],
     "expired": [(OrderExpired, {"filled_qty": D(0)})],
     "trade_prevention": [(OrderExpired, {})],
     "rejected": [(OrderRejected, {"message": "GTX_ORDER_REJECT"})],
@@ -110,7 +121,10 @@ def test_every_captured_account_message_can_be_read(data_dir: Path) -> None:
     for path in (*folder.glob("ws_futures_*_update*"), *folder.glob("ws_spot_execution*")):
         message = json.loads(path.read_text()).get("data")
         if message is not None:
-            events = (*user_events(message, Children(), NOW), *spot_user_events(message, NOW))
+            futures = path.name.startswith("ws_futures")
+            events = (
+                user_events(message, Children(), NOW) if futures else spot_user_events(message, NOW)
+            )
             assert all(event.ts_init == NOW for event in events), path.name
 
 
@@ -138,8 +152,7 @@ def test_fill_without_commission_costs_nothing(missing: dict[str, Any]) -> None:
         ("EXPIRED", "EXPIRED", OrderExpired),
         ("EXPIRED", "EXPIRED_IN_MATCH", OrderExpired),
         ("TRADE_PREVENTION", "EXPIRED_IN_MATCH", OrderExpired),
-        ("HIBERNATED", "NEW", SubmitUnknown),
-        ("TRADE", "HALF_FILLED", SubmitUnknown),
+        ("HIBERNATED", "NEW", OrderUnclear),
     ],
 )
 def test_report_states_what_happened(happened: str, state: str, expected: type[Event]) -> None:
@@ -153,6 +166,60 @@ def test_report_states_what_happened(happened: str, state: str, expected: type[E
 )
 def test_report_that_ends_nothing_states_nothing(happened: str, state: str) -> None:
     assert executed(report(x=happened, X=state)) == []
+
+
+def test_fill_with_a_new_status_is_counted_and_the_order_asked_about() -> None:  # L6
+    fill, unclear = executed(report(X="HALF_FILLED"))
+    assert (type(fill), fill.trade_id) == (OrderFilled, "7")
+    assert type(unclear) is OrderUnclear
+    assert "HALF_FILLED" in unclear.message
+    assert "HALF_FILLED" in unclear.raw
+
+
+def test_conditional_order_with_a_new_status_is_unclear_and_kept_raw() -> None:  # L6
+    o = {"caid": "c-stop-1", "aid": 5, "s": "BTCUSDT", "X": "HIBERNATING", "tp": "59000"}
+    (unclear,) = user_events({"e": "ALGO_UPDATE", "T": 1, "o": o}, Children(), NOW)
+    assert isinstance(unclear, OrderUnclear)
+    assert unclear.client_order_id == "c-stop-1"
+    assert repr(o) == unclear.raw
+
+
+@pytest.mark.parametrize(
+    ("message", "symbol"),
+    [
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "ac": {"s": "BTCUSDT", "l": 7}}, "BTCUSDT-PERP"),
+        ({"e": "ACCOUNT_CONFIG_UPDATE", "ai": {"j": True}}, ACCOUNT),
+        (
+            {
+                "e": "ACCOUNT_UPDATE",
+                "a": {"m": "MARGIN_TYPE_CHANGE", "B": [], "P": [{"s": "BTCUSDT"}]},
+            },
+            "BTCUSDT-PERP",
+        ),
+    ],
+)
+def test_changed_margin_settings_are_told(message: dict[str, Any], symbol: str) -> None:  # L4
+    (changed,) = user_events({"E": 2, "T": 1, **message}, Children(), NOW)
+    assert isinstance(changed, MarginSettingsChanged)
+    assert changed.symbol == symbol
+
+
+@pytest.mark.parametrize("kind", sorted(IGNORED))
+def test_futures_message_that_is_ignored_by_name_states_nothing(kind: str) -> None:
+    assert list(user_events({"e": kind, "E": 1}, Children(), NOW)) == []
+
+
+@pytest.mark.parametrize("kind", sorted(SPOT_IGNORED))
+def test_spot_message_that_is_ignored_by_name_states_nothing(kind: str) -> None:
+    assert list(spot_user_events({"e": kind, "E": 1}, NOW)) == []
+
+
+@pytest.mark.parametrize("message", [{"e": "SOMETHING_NEW"}, {"E": 1}])
+def test_message_of_an_unknown_kind_is_not_passed_over(message: dict[str, Any]) -> None:  # L6
+    with pytest.raises(UnknownKind):
+        list(user_events(message, Children(), NOW))
+    with pytest.raises(UnknownKind):
+        list(spot_user_events(message, NOW))
 
 
 def test_spot_cancel_names_the_original_order() -> None:
@@ -191,7 +258,7 @@ def test_funding_has_one_id_from_stream_and_from_income() -> None:
             "P": [],
         },
     }
-    paid, wallet = user_events(update, Children(), NOW)
+    (paid,) = user_events(update, Children(), NOW)
     row = {
         "symbol": "BTCUSDT",
         "incomeType": "FUNDING_FEE",
@@ -201,9 +268,43 @@ def test_funding_has_one_id_from_stream_and_from_income() -> None:
     }
     (told,) = funding_of_income([row, {**row, "incomeType": "COMMISSION"}], NOW)
     assert isinstance(paid, FundingPaid)
-    assert isinstance(wallet, WalletChanged)
     assert paid.id == told.id == f"funding:BTCUSDT-PERP:{hour}"
-    assert (paid.amount, wallet.balance) == (D("-0.06"), D("99.94"))
+    assert paid.amount == D("-0.06")
+
+
+def test_r6_insurance_fee_of_a_liquidation_is_told_with_its_symbol() -> None:
+    update = {
+        "e": "ACCOUNT_UPDATE",
+        "T": NOW,
+        "a": {
+            "m": "INSURANCE_CLEAR",
+            "B": [{"a": "USDT", "wb": "80", "cw": "80", "bc": "-1.25"}],
+            "P": [{"s": "BTCUSDT", "pa": "0", "ps": "BOTH"}],
+        },
+    }
+
+    (fee,) = user_events(update, Children(), NOW)
+
+    assert isinstance(fee, FeeCharged)
+    assert (fee.symbol, fee.amount, fee.asset) == ("BTCUSDT-PERP", D("1.25"), "USDT")
+    assert fee.reason == "INSURANCE_CLEAR"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "origin"),
+    [
+        (client_order_id(Purpose.STOP, "any"), Origin.OURS),
+        ("autoclose-1", Origin.LIQUIDATION),
+        ("adl_autoclose", Origin.ADL),
+        ("settlement_autoclose-1", Origin.SETTLEMENT),
+        ("web_1", Origin.EXTERNAL),
+        ("my-autoclose-1", Origin.EXTERNAL),
+        ("", Origin.EXTERNAL),
+    ],
+)
+def test_r6_whose_order_it_was_is_told_by_its_id(client_id: str, origin: Origin) -> None:
+    (fill,) = execution_events(report(), symbol="BTCUSDT-PERP", ours=client_id, ts=1, now=NOW)
+    assert fill.origin is origin  # type: ignore[attr-defined]
 
 
 def test_transfer_is_told_by_the_futures_wallet_alone() -> None:
@@ -218,10 +319,9 @@ def test_transfer_is_told_by_the_futures_wallet_alone() -> None:
     }
     spot = {"e": "balanceUpdate", "E": NOW, "a": "USDT", "d": "40", "T": NOW}
 
-    moved, wallet = user_events(futures, Children(), NOW)
+    (moved,) = user_events(futures, Children(), NOW)
 
     assert isinstance(moved, WalletTransferred)
-    assert isinstance(wallet, WalletChanged)
     assert (moved.asset, moved.amount) == ("USDT", D(-40))
     assert not list(spot_user_events(spot, NOW)), "the books are those of the futures account"
 

@@ -3,9 +3,10 @@
 import msgspec
 
 from apps.gateway.presenters import because, present
-from chimera.events import DecisionMade, FeaturesComputed, PositionChanged
+from chimera.events import DecisionMade, FeaturesComputed, OrderFilled, PositionChanged
 from chimera.events.decisions import Action, HoldReason
 from chimera.events.health import ServiceState
+from chimera.events.orders import Origin
 from chimera.lang import BOOL, NUMBER, compile_expression
 from tests.support.builders import Story, service_reported
 
@@ -54,3 +55,9 @@ def test_decimals_leave_as_strings():
     [item] = present(first(PositionChanged))
     assert item["qty"] == "0.004"
     assert isinstance(item["entry_px"], str)
+
+
+def test_fill_says_whose_order_it_was():
+    fill = first(OrderFilled)
+    liquidated = msgspec.structs.replace(fill, origin=Origin.LIQUIDATION)
+    assert [next(present(f))["origin"] for f in (fill, liquidated)] == ["ours", "liquidation"]

@@ -117,16 +117,6 @@ def test_u8_fill_after_cancel_is_counted_and_guarded() -> None:
     assert len(bench.submits(Purpose.STOP)) == 1
 
 
-def test_u9_duplicate_id_is_read_as_evidence_and_asked_about() -> None:
-    bench = RouterBench().ready()
-    entry = bench.enter()
-
-    bench.reject(entry, "-4116")
-
-    assert bench.order(entry).state is S.SUBMITTED
-    assert bench.queries() == [entry.client_order_id]
-
-
 def test_ending_with_fills_unseen_stays_open_until_they_are_counted() -> None:
     bench = RouterBench().ready()
     entry = bench.enter()

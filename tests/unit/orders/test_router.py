@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from apps.exchange.core.origin import origin_of
 from apps.orders.core.guardian import MAX_STOP_REFUSALS
 from chimera.bundles import Execution
 from chimera.events import (
@@ -68,6 +69,7 @@ def test_intent_before_anything_is_known_is_refused_on_the_record() -> None:
 def test_intent_while_reconciling_is_refused() -> None:
     bench = RouterBench().ready()
     bench.start()
+    bench.prepare()
 
     assert bench.enter().history[-1].note == "halted"
 
@@ -477,17 +479,33 @@ def test_r4_fill_by_hand_changes_the_position_and_its_protection() -> None:
     assert [r.key for r in bench.recorded("fills")][-1] == foreign.id
 
 
-def test_r6_liquidation_flattens_without_a_fight() -> None:
+@pytest.mark.parametrize(
+    ("client_id", "said"),
+    [
+        ("autoclose-1", "liquidates"),
+        ("adl_autoclose", "auto-deleveraging"),
+        ("settlement_autoclose-1", "no longer lists"),
+        ("web_1", None),
+    ],
+)
+def test_r6_close_by_the_venue_is_told_once_and_flattens_without_a_fight(
+    client_id: str, said: str | None
+) -> None:
     bench = RouterBench().ready()
     bench.hold()
-    fill = msgspec.structs.replace(
-        bench.filled(None, QTY, side=Side.SELL), client_order_id="autoclose-1"
+    half = msgspec.structs.replace(
+        bench.filled(None, QTY / 2, side=Side.SELL),
+        client_order_id=client_id,
+        origin=origin_of(client_id),
     )
 
-    bench.tell(fill)
+    bench.tell(half)
+    bench.tell(msgspec.structs.replace(half, id="fill:rest", trade_id="rest"))
 
     assert bench.book.qty == 0
     assert not bench.submits(Purpose.STOP)
+    told = [record.document.detail for record in bench.recorded("alerts")]
+    assert [said in detail and client_id in detail for detail in told] == [True] * bool(said)
 
 
 def test_instrument_listed_late_lets_a_waiting_stop_go() -> None:

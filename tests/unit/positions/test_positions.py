@@ -12,6 +12,7 @@ from chimera.events import (
     AccountReported,
     BarClosed,
     EquityMarked,
+    FeeCharged,
     FundingPaid,
     MarkPriceChanged,
     OrderFilled,
@@ -207,6 +208,31 @@ def test_funding_is_counted_once_and_kept() -> None:
 
     assert positions.wallet_usdt == D("999.96")
     assert [e.collection for e in effects if isinstance(e, Record)].count("funding_records") == 1
+
+
+def test_r6_fee_of_a_liquidation_is_a_fee_of_its_symbol_and_counted_once() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), fill("-2", "90", trade="2", at=T0 + 9))
+    fee = FeeCharged(
+        id="fee:1",
+        ts_event=T0 + 10,
+        ts_init=T0 + 11,
+        symbol=SYMBOL,
+        amount=D("1.25"),
+        asset="USDT",
+        reason="INSURANCE_CLEAR",
+    )
+    before = positions.wallet_usdt
+
+    effects = tell(positions, fee, fee, msgspec.structs.replace(fee, id="fee:2", asset="BNB"))
+
+    assert positions.wallet_usdt == before - D("1.25")
+    [changed] = published(effects, PositionChanged)
+    assert changed.fees == D("0.10") + D("1.25")
+    assert [e.key for e in effects if isinstance(e, Record)].count("fee:1") == 1
+    # What the venue then says is held and in the wallet is no news: nothing is unexplained.
+    tell(positions, adopted("0", T0 + 50, wallet=str(before - D("1.25"))))
+    assert positions.wallet_usdt == before - D("1.25")
 
 
 def test_adoption_takes_the_venues_position_and_wallet() -> None:

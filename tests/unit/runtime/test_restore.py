@@ -5,7 +5,14 @@ from decimal import Decimal
 import msgspec
 
 from chimera.clock import HOUR
-from chimera.events import EquityMarked, OrderFilled, PositionAdopted, PositionChanged
+from chimera.events import (
+    EquityMarked,
+    FeeCharged,
+    FundingPaid,
+    OrderFilled,
+    PositionAdopted,
+    PositionChanged,
+)
 from chimera.events.orders import (
     LiquiditySide,
     OrderRecord,
@@ -20,6 +27,7 @@ from chimera.runtime.contract import Record
 from chimera.runtime.restore import (
     living_orders,
     recorded_equity,
+    recorded_funding,
     recorded_position,
     symbols_in_hand,
 )
@@ -68,6 +76,15 @@ def snapshot(sequence: int, cause: str, at: int, opened: int = T0) -> PositionCh
         fees=D(0),
         funding=D(0),
     )
+
+
+def test_recorded_funding_names_payments_and_fees_alike() -> None:
+    store = MemoryStore()
+    paid = {"ts_event": T0, "ts_init": T0, "symbol": SYMBOL, "amount": D(1), "asset": "USDT"}
+    keep(store, "funding_records", FundingPaid(id="funding:1", **paid))
+    keep(store, "funding_records", FeeCharged(id="fee:1", reason="INSURANCE_CLEAR", **paid))
+
+    assert recorded_funding(store, SYMBOL) == {"funding:1", "fee:1"}
 
 
 def test_recorded_position_nothing_recorded_is_nothing() -> None:
