@@ -120,7 +120,7 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
                 # heartbeat names what troubles it now.
                 halts = {s: why for s, why in halts.items() if not s.startswith(RUNTIME)}
             if event.service == STREAMS_KEPT_BY and event.state is ServiceState.OK:
-                lost = {}  # likewise: one that begins again tells of streams only when it loses them
+                lost = {}  # one that works for another market may keep other streams than before
         elif isinstance(event, TradingHalted):
             halts[event.source] = event.reason
         elif isinstance(event, TradingResumed):

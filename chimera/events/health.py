@@ -32,10 +32,14 @@ class TradingResumed(Event, frozen=True, kw_only=True, gc=False, tag="health.res
 
 
 class StreamDisconnected(Event, frozen=True, kw_only=True, gc=False, tag="health.stream.v1"):
-    """The exchange's stream `stream` was lost at `ts_event`, or is back when `connected`."""
+    """The exchange's stream `stream` was lost at `ts_event`, or is up when `connected`.
+
+    `account` says that it brings the account's reports: what was not heard there must be asked for.
+    """
 
     stream: str
     connected: bool
+    account: bool = False
 
 
 class TimerFired(Event, frozen=True, kw_only=True, gc=False, tag="runtime.timer.v1"):

@@ -416,6 +416,22 @@ async def test_closed_websocket_is_told_and_comes_back(usdm: Wired, sockets: str
     await usdm.heard.until(QuoteChanged, at_least=quotes + 1)
 
 
+async def test_every_stream_says_in_every_life_that_it_is_up_and_whether_it_brings_the_account(
+    usdm: Wired,
+) -> None:
+    next_life = Heard()
+    task = asyncio.create_task(usdm.connector.run(next_life))
+    try:
+        await next_life.until(StreamDisconnected, at_least=3)
+        up = {
+            told.stream: told.account for told in next_life.of(StreamDisconnected, connected=True)
+        }
+        assert up == {"exchange:um:public-1": False, "exchange:um:market-1": False, USER: True}
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_expired_listen_key_is_noticed_and_replaced(usdm: Wired) -> None:  # R8
     usdm.misbehave(ExpireListenKey())
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=False)
@@ -454,7 +470,9 @@ async def test_silent_websocket_is_noticed_by_what_the_venue_says_meanwhile(
             for name in ("public", "market"):
                 stream = f"exchange:um:{name}-1"
                 await wired.heard.until(StreamDisconnected, stream=stream, connected=False)
-                await wired.heard.until(StreamDisconnected, stream=stream, connected=True)
+                await wired.heard.until(
+                    StreamDisconnected, stream=stream, connected=True, at_least=2
+                )
             await wired.heard.until(MarkPriceChanged, mark_px=60500.0)
     finally:
         await relay.stop()
@@ -513,7 +531,7 @@ async def test_venue_that_comes_back_is_traded_with_again(market: PaperMarket) -
         await wired.heard.until(StreamDisconnected, stream=USER, connected=True, at_least=2)
         for name in ("public", "market"):
             await wired.heard.until(
-                StreamDisconnected, stream=f"exchange:um:{name}-1", connected=True
+                StreamDisconnected, stream=f"exchange:um:{name}-1", connected=True, at_least=2
             )
         await wired.query(order)
         assert wired.heard.of(OrderNotFound)

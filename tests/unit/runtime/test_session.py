@@ -229,6 +229,15 @@ class Worker:
 
         await asyncio.wait_for(poll(), DEADLINE_S)
 
+    async def beats(self, state: ServiceState, detail: str) -> None:
+        """Wait for a heartbeat that says so."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                told = await self.published(ServiceReported, "health:events")
+                if told and (told[-1].state, told[-1].detail) == (state, detail):
+                    return
+                await asyncio.sleep(0.005)
+
     def sleep_through_lease(self) -> None:
         """Let the worker wake up after the end of its lease, without having noticed."""
         self.backend._held["service:core"].end = 0.0
@@ -312,20 +321,30 @@ async def test_session_tells_of_a_lost_stream_at_every_heartbeat_until_it_is_bac
         lost = StreamDisconnected(id="l", ts_event=1, ts_init=1, stream="user", connected=False)
         worker.port.inputs.put_nowait(lost)
 
-        async def heard(state: ServiceState, detail: str) -> None:
-            while True:
-                beats = await worker.published(ServiceReported, "health:events")
-                if beats and (beats[-1].state, beats[-1].detail) == (state, detail):
-                    return
-                await asyncio.sleep(0.005)
-
-        await asyncio.wait_for(heard(ServiceState.DEGRADED, "user: lost"), DEADLINE_S)
+        await worker.beats(ServiceState.DEGRADED, "user: lost")
         back = StreamDisconnected(id="b", ts_event=2, ts_init=2, stream="user", connected=True)
         worker.port.inputs.put_nowait(back)
-        await asyncio.wait_for(heard(ServiceState.OK, ""), DEADLINE_S)
+        await worker.beats(ServiceState.OK, "")
         told = [e.id for e in await worker.published(StreamDisconnected, "health:events")]
         assert told.count("l") >= 2
         assert told[-1] == "b"
+
+
+async def test_session_stream_lost_in_the_life_before_is_told_until_this_one_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.01)
+    lost = StreamDisconnected(id="l", ts_event=1, ts_init=1, stream="public-1", connected=False)
+
+    async with Worker() as worker:
+        worker.port.inputs.put_nowait(lost)
+        await worker.until(lambda: lost in worker.heard)
+        worker.sleep_through_lease()
+        await worker.until(lambda: len(worker.lives) == 2 and lost in worker.heard)
+        await worker.beats(ServiceState.DEGRADED, "public-1: lost")
+        up = StreamDisconnected(id="u", ts_event=2, ts_init=2, stream="public-1", connected=True)
+        worker.port.inputs.put_nowait(up)
+        await worker.beats(ServiceState.OK, "")
 
 
 async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_back() -> None:
