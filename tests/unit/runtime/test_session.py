@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from structlog.contextvars import clear_contextvars, merge_contextvars
 from structlog.testing import capture_logs
@@ -238,6 +239,10 @@ class Worker:
                     return
                 await asyncio.sleep(0.005)
 
+    def another(self, name: str) -> MemoryBus:
+        """Return the bus of another worker."""
+        return MemoryBus(self.broker, producer=name, epoch=1)
+
     def sleep_through_lease(self) -> None:
         """Let the worker wake up after the end of its lease, without having noticed."""
         self.backend._held["service:core"].end = 0.0
@@ -349,7 +354,7 @@ async def test_session_stream_lost_in_the_life_before_is_told_until_this_one_has
 
 async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_back() -> None:
     worker = Worker(streams=("pos:events",))
-    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    other = worker.another("exchange")
     async with worker:
         for number in (1, 3):
             halt = TradingHalted(id=f"h{number}", ts_event=1, ts_init=1, source="x", reason="y")
@@ -363,9 +368,24 @@ async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_
         ]
 
 
+async def test_session_own_events_that_come_back_on_a_stream_are_not_heard_again() -> None:
+    async with Worker(streams=("health:events",)) as worker:
+        halt = TradingHalted(id="h", ts_event=1, ts_init=1, source="clock", reason="off")
+        resumed = TradingResumed(id="r", ts_event=2, ts_init=2, source="clock")
+        for event in (halt, resumed):
+            worker.port.inputs.put_nowait(event)
+        entries = worker.broker.stream("health:events").entries
+        await worker.until(lambda: any(encode(resumed) == told.payload for told in entries))
+
+        after = msgspec.structs.replace(halt, id="after", source="other")
+        await worker.another("exchange").publish([Outgoing("health:events", encode(after))])
+        await worker.until(lambda: after in worker.heard)
+        assert [event for event in worker.heard if event in (halt, resumed)] == [halt, resumed]
+
+
 async def test_session_halt_of_another_worker_outlives_the_lease() -> None:
     worker = Worker(streams=("health:events",))
-    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    other = worker.another("exchange")
     async with worker:
         halt = TradingHalted(
             id="h", ts_event=1, ts_init=1, source="exchange:um:clock", reason="off"
@@ -405,7 +425,7 @@ async def test_session_bundle_no_core_can_take_leaves_the_one_before_without_new
     async with Worker({bad.id: 99}, streams=["cfg:events"], first=(first,)) as worker:
         await worker.until(lambda: worker.generations() == [1])
         if how == "by stream":
-            await worker.bus.publish([Outgoing("cfg:events", encode(bad))])
+            await worker.another("config").publish([Outgoing("cfg:events", encode(bad))])
         else:
             worker.runtime.learn(bad)
         await worker.until(lambda: len(worker.recorded("alerts")) >= 1)
@@ -513,7 +533,7 @@ async def test_session_effects_the_record_refuses_are_given_up_and_others_go_on(
 
 async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert() -> None:
     async with Worker(streams=["signals:new"]) as worker:
-        await worker.bus.publish([Outgoing("signals:new", b"{}")])
+        await worker.another("strategy").publish([Outgoing("signals:new", b"{}")])
         await worker.until(lambda: len(worker.recorded("alerts")) == 1)
     (alert,) = worker.store.query("alerts").documents
     assert "signals:new" in alert.body["detail"]
