@@ -32,11 +32,17 @@ from apps.gateway.words import WORDS
 from apps.health.selectors import health_overview
 from chimera.errors import ChimeraError, NotFound
 from chimera.events.decisions import Action
-from chimera.events.health import ServiceState
+from chimera.events.health import SEVERITIES
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
-FILTER_LABELS = {"action": _("Action"), "state": _("State"), "purpose": _("For"), "side": _("Side")}
+FILTER_LABELS = {
+    "action": _("Action"),
+    "state": _("State"),
+    "severity": _("Severity"),
+    "purpose": _("For"),
+    "side": _("Side"),
+}
 Page = Callable[..., HttpResponse]
 
 
@@ -128,7 +134,7 @@ def positions(request: HttpRequest) -> HttpResponse:
 def alerts(request: HttpRequest) -> HttpResponse:
     asked = list_request(AlertListQuery, request.GET.dict())
     page = lists.alert_list(asked)
-    filters = {"state": [ServiceState.DEGRADED.value, ServiceState.ERROR.value]}
+    filters = {"severity": [severity.value for severity in SEVERITIES]}
     context = _list_context(request, asked, filters) | {"rows": page.items}
     return render(request, "console/alerts.html", context | _next(request, page.next_cursor))
 

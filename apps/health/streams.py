@@ -27,7 +27,7 @@ from chimera.events import (
 from chimera.events.health import ServiceState
 
 HEARTBEAT_KEY = "health:celery"
-RUNTIME = "runtime:"  # sources of halts that are the runtime's own, not a service's
+RUNTIME = "runtime:"  # begins the sources of halts that are a runtime's own, not a service's
 STREAMS_KEPT_BY = "exchange"
 HEARTBEAT_TTL_S = 300
 DEAD_LETTERS_COUNTED = 1_000
@@ -118,7 +118,7 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
             if halts and event.state is ServiceState.OK:
                 # A runtime that begins again does not resume what it halted in its life before; its
                 # heartbeat names what troubles it now.
-                halts = {s: why for s, why in halts.items() if not s.startswith(RUNTIME)}
+                halts = {s: why for s, why in halts.items() if not _is_of_runtime(s, event.service)}
             if event.service == STREAMS_KEPT_BY and event.state is ServiceState.OK:
                 lost = {}  # one that works for another market may keep other streams than before
         elif isinstance(event, TradingHalted):
@@ -134,6 +134,12 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
     return LiveSigns(
         reports=reports, halts=halts | lost, celery_beat_at=None if beat is None else int(beat)
     )
+
+
+def _is_of_runtime(source: str, service: str) -> bool:
+    """Tell whether a halt's source is the runtime of the worker that runs `service`."""
+    worker = source.rpartition(":")[2]  # named after its services
+    return source.startswith(RUNTIME) and service in worker.split("+")
 
 
 async def _level(link: RedisLink, name: str) -> StreamLevel:

@@ -13,11 +13,22 @@ class ServiceState(StrEnum):
 
 
 class ServiceReported(Event, frozen=True, kw_only=True, gc=False, tag="health.service.v1"):
-    """A service's state changed, or it beats once in a while to say that it lives."""
+    """A service's heartbeat: how it is, and that it lives."""
 
     service: str
     state: ServiceState
     detail: str = ""
+
+
+SEVERITIES = (ServiceState.DEGRADED, ServiceState.ERROR)
+
+
+class AlertRaised(Event, frozen=True, kw_only=True, gc=False, tag="health.alert.v1"):
+    """What people must look at; of `service` itself it says nothing. `severity` is one of `SEVERITIES`."""
+
+    service: str
+    severity: ServiceState
+    detail: str
 
 
 class TradingHalted(Event, frozen=True, kw_only=True, gc=False, tag="health.halted.v1"):

@@ -10,7 +10,7 @@ from chimera.clock import Clock, Millis
 from chimera.errors import ChimeraError, InvariantBroken, Unavailable
 from chimera.events import StreamDisconnected
 from chimera.events.base import Event
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.ids import content_hash
 
 from .tapped import Line, Raw, Tap, Tapped
@@ -166,15 +166,15 @@ async def first_failure(*guards: Coroutine[None, None, None]) -> None:
             task.cancel()
 
 
-def unreadable(message: Raw, error: Exception, now: Millis) -> ServiceReported:
+def unreadable(message: Raw, error: Exception, now: Millis) -> AlertRaised:
     """Return the alert about an account message that has no meaning for us."""
     raw = cut(message)
-    return ServiceReported(
+    return AlertRaised(
         id=f"unreadable:{content_hash(raw.encode())[:16]}:{now}",
         ts_event=now,
         ts_init=now,
         service="exchange",
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
         detail=f"an account message cannot be read: {error!r}: {raw}",
     )
 

@@ -24,7 +24,7 @@ from chimera.events import (
     encode,
 )
 from chimera.events.health import ServiceState
-from tests.support.builders import Story, service_reported
+from tests.support.builders import Story, alert_raised, service_reported
 from tests.support.bundles import GOOD_BUNDLE
 
 pytestmark = pytest.mark.django_db
@@ -172,13 +172,23 @@ def test_halt_shows_however_many_heartbeats_follow(viewer, redis, venue):
 
 
 def test_halt_of_a_runtime_ends_with_its_next_good_heartbeat(viewer, redis, venue):
-    say(redis, TradingHalted(id="h1", ts_event=1, ts_init=1, source="runtime:bus", reason="gone"))
+    bus = "runtime:bus:orders+positions"
+    say(redis, TradingHalted(id="h1", ts_event=1, ts_init=1, source=bus, reason="gone"))
     say(redis, TradingHalted(id="h2", ts_event=1, ts_init=1, source="clock", reason="skew"))
     now = WallClock().now()
     say(redis, service_reported("orders", ServiceState.DEGRADED, now))
-    assert "runtime:bus" in component(viewer, "trading")["detail"]
+    say(redis, service_reported("features", ServiceState.OK, now))  # of another worker
+    assert component(viewer, "trading")["detail"] == f"no new risk (clock: skew; {bus}: gone)"
     say(redis, service_reported("orders", ServiceState.OK, now))
     assert component(viewer, "trading")["detail"] == "no new risk (clock: skew)"
+
+
+def test_alert_of_a_service_says_nothing_of_its_state(viewer, redis, venue):
+    all_report(redis)
+    beat()
+    say(redis, alert_raised("an event was given up", 1, "exchange"))
+    assert component(viewer, "exchange worker")["state"] == "OK"
+    assert viewer.get("/health").json()["colour"] == "GREEN"
 
 
 def test_entry_that_cannot_be_read_hides_nothing(viewer, redis):

@@ -44,7 +44,7 @@ from chimera.events import (
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.events.orders import OrderState, OrderType, Purpose
 from chimera.instruments import Side
 from tests.contract.exchange.conftest import COIN, PERP, REQUEST_TIMEOUT_MS, Heard, Wired, running
@@ -341,7 +341,7 @@ async def test_unreadable_account_message_ends_the_stream_so_that_all_is_asked(
     usdm: Wired, message: dict[str, Any]
 ) -> None:  # L6
     usdm.connector._user._hear(message)
-    alert = await usdm.heard.until(ServiceReported, service="exchange", state=ServiceState.ERROR)
+    alert = await usdm.heard.until(AlertRaised, service="exchange", severity=ServiceState.ERROR)
     assert repr(message) in alert.detail
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=False)
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=True, at_least=2)

@@ -24,7 +24,7 @@ from chimera.events import (
     encode,
 )
 from chimera.events.base import Command, Event
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceReported, ServiceState
 from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
@@ -541,13 +541,18 @@ async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert
 
 
 async def test_session_alert_of_the_exchange_is_kept_and_told() -> None:
-    alert = ServiceReported(
-        id="unreadable:1", ts_event=1, ts_init=1, service="exchange", state=ServiceState.ERROR
+    alert = AlertRaised(
+        id="unreadable:1",
+        ts_event=1,
+        ts_init=1,
+        service="exchange",
+        severity=ServiceState.ERROR,
+        detail="it cannot be read",
     )
     async with Worker() as worker:
         worker.port.inputs.put_nowait(alert)
         await worker.until(lambda: worker.recorded("alerts") == [alert.id])
-    assert alert in await worker.published(ServiceReported, "health:events")
+    assert alert in await worker.published(AlertRaised, "health:events")
 
 
 async def test_session_failures_that_are_over_do_not_slow_later_restarts(
