@@ -40,6 +40,20 @@ def test_position_without_stop_is_unprotected():
     assert found.trigger_px is None
 
 
+def test_position_left_to_its_stop_is_seen_however_much_others_write():
+    story = open_story()
+    store = recorded(story)
+    for number in range(501):  # of the bundle that came after
+        for collection in ("signals", "positions_snapshots", "orders"):
+            body = {"ts": story.now + 1 + number, "symbol": "ETHUSDT-PERP"}
+            store.insert(collection, f"newer:{number}", body)
+
+    [found] = protections(store)
+
+    assert found.position.symbol == SYMBOL
+    assert found.is_protected
+
+
 def test_position_with_stop_for_a_part_is_unprotected():
     story = open_story()
     store = recorded(story)
