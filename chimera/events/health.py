@@ -21,14 +21,19 @@ class ServiceReported(Event, frozen=True, kw_only=True, gc=False, tag="health.se
 
 
 SEVERITIES = (ServiceState.DEGRADED, ServiceState.ERROR)
+UNLISTED = "unlisted"  # begins the id of the alert about a symbol that the venue does not list
 
 
 class AlertRaised(Event, frozen=True, kw_only=True, gc=False, tag="health.alert.v1"):
-    """What people must look at; of `service` itself it says nothing. `severity` is one of `SEVERITIES`."""
+    """What people must look at; of `service` itself it says nothing. `severity` is one of `SEVERITIES`.
+
+    `symbol` is "" where it is about none.
+    """
 
     service: str
     severity: ServiceState
     detail: str
+    symbol: str = ""
 
 
 class TradingHalted(Event, frozen=True, kw_only=True, gc=False, tag="health.halted.v1"):

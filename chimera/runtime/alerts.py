@@ -45,4 +45,6 @@ def kept_apart(
 
 
 def _kept(told: AlertRaised) -> Batch:
-    return Batch(records=(Record("alerts", told.id, told, "", told.ts_event),), events=(told,))
+    return Batch(
+        records=(Record("alerts", told.id, told, told.symbol, told.ts_event),), events=(told,)
+    )

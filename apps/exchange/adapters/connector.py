@@ -26,6 +26,7 @@ from chimera.events import (
     encode,
 )
 from chimera.events.base import Command, Event
+from chimera.events.health import UNLISTED, AlertRaised, ServiceState
 from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
 
 from .bars import BarSequence
@@ -100,6 +101,7 @@ class Connector(ABC):
         self._quotes: dict[str, tuple[float, float]] = {}  # the last best bid and ask we heard
         self._marks: dict[str, float] = {}
         self._clock_off: bool | None = None  # None: nobody has been told yet
+        self._told_unlisted: set[str] = set()
         self._more_history = asyncio.Event()
         self._listing = ListingWatch()
 
@@ -123,7 +125,7 @@ class Connector(ABC):
         self._symbols = list(self._wanted)
         await self._until_answered(self._check_clock, sink)
         await self._until_answered(self._check_listing, sink)
-        self._leave_out_unlisted()
+        self._leave_out_unlisted(sink)
         bars = BarSequence(self._bars_since, sink)
         self._more_history.clear()
         for symbol in self._symbols:
@@ -180,12 +182,28 @@ class Connector(ABC):
                     )
                 )
 
-    def _leave_out_unlisted(self) -> None:
+    def _leave_out_unlisted(self, sink: Sink) -> None:
         """A symbol the venue does not list is never traded; the others are."""
-        for symbol in list(self._symbols):
-            if symbol not in self._listed:
-                log.warning("the venue does not list a symbol of the bundle", symbol=symbol)
-                self._symbols.remove(symbol)
+        unlisted = [symbol for symbol in self._wanted if symbol not in self._listed]
+        self._symbols = [symbol for symbol in self._wanted if symbol in self._listed]
+        for symbol in unlisted:
+            if symbol not in self._told_unlisted:
+                sink(self._unlisted(symbol))
+        self._told_unlisted = set(unlisted)
+
+    def _unlisted(self, symbol: str) -> AlertRaised:
+        now = self._clock.now()
+        detail = f"the venue does not list {symbol}: it is left out, and looked for again at the next start"
+        log.warning("a symbol is left out", symbol=symbol, reason=detail)
+        return AlertRaised(
+            id=f"{UNLISTED}:{symbol}:{now}",
+            ts_event=now,
+            ts_init=now,
+            service="exchange",
+            severity=ServiceState.DEGRADED,
+            detail=detail,
+            symbol=symbol,
+        )
 
     async def _load_history(self, sink: Sink, symbol: str, bars: BarSequence) -> None:
         past = await self._newest_bars(symbol)

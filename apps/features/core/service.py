@@ -167,6 +167,7 @@ def _left_out(history: HistoryLoaded, news: News, now: Millis) -> Record:
         severity=ServiceState.DEGRADED,
         detail=f"the last {news.left_out} {history.interval} bars of {history.symbol} before "
         f"{first} closed too long ago to be decided about",
+        symbol=history.symbol,
     )
     return Record("alerts", alert.id, alert, history.symbol, now)
 

@@ -1,5 +1,6 @@
 """What the futures connector brings from the market: instruments, history, bars, quotes, marks, depth."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -21,9 +22,10 @@ from chimera.events import (
     TradePrinted,
     stream_of,
 )
+from chimera.events.health import AlertRaised
 from chimera.instruments import Market, Side
 from chimera.runtime.topology import streams_to_read
-from tests.contract.exchange.conftest import PERP, Wired, running
+from tests.contract.exchange.conftest import PERP, Heard, Wired, running
 from tests.contract.venue.conftest import HISTORY_BARS, PaperMarket
 
 
@@ -37,6 +39,16 @@ async def test_unlisted_symbol_is_left_out_and_the_others_trade(market: PaperMar
     async with running(market, symbols=["NOSUCHUSDT-PERP", PERP]) as wired:
         await wired.heard.until(StreamDisconnected, account=True, connected=True)
         assert {e.instrument.symbol for e in wired.heard.of(InstrumentListed)} == {PERP}
+        [alert] = wired.heard.of(AlertRaised)
+        assert alert.symbol == "NOSUCHUSDT-PERP"
+        assert "does not list NOSUCHUSDT-PERP" in alert.detail
+
+        next_life = Heard()
+        task = asyncio.create_task(wired.connector.run(next_life))
+        await next_life.until(StreamDisconnected, account=True, connected=True)
+        assert not next_life.of(AlertRaised)  # it was told
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_history_holds_closed_bars_only(usdm: Wired) -> None:
