@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import msgspec
 import pytest
 from django.core.cache import cache
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from apps.config.core.loading import load_bundle
@@ -265,6 +267,22 @@ def test_metrics_count_dead_letters_by_family(viewer, redis, story):
     text = viewer.get("/api/v1/metrics").content.decode()
     assert 'chimera_dead_letters{family="signals:new"} 1.0' in text
     assert 'chimera_dead_letters{family="ord:cmd"} 0.0' in text
+
+
+def test_metrics_tell_how_long_after_its_close_the_newest_bar_was_decided(viewer, redis, venue):
+    told_at = WallClock().now() - 600_000
+    for number, closed_at in enumerate((told_at - 90_000, told_at - 12_000)):
+        decided = msgspec.structs.replace(Story().step(), ts_event=closed_at)
+        fields = {"p": "test@1", "s": 1, "d": encode(decided)}
+        redis.xadd("signals:new", fields, id=f"{told_at}-{number}")
+    text = viewer.get("/api/v1/metrics").content.decode()
+    [lag] = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "chimera_decision_lag_seconds"
+    ]
+    assert lag == pytest.approx(12.0, abs=0.5)
 
 
 def test_metrics_without_redis_still_say_so(viewer):
