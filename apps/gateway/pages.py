@@ -29,7 +29,7 @@ from apps.gateway.selectors.lists import ListRequest
 from apps.gateway.selectors.overview import overview_symbols
 from apps.gateway.selectors.trace import decision_trace, document_trace, order_trace
 from apps.gateway.words import WORDS
-from apps.health.selectors import health_overview
+from apps.health.selectors.overview import health_overview
 from chimera.errors import ChimeraError, NotFound
 from chimera.events.decisions import Action
 from chimera.events.health import SEVERITIES

@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from apps.health.families import all_streams
 from apps.health.feed import VENUE_FAILURES, Feed, venue_feed
-from apps.health.protection import symbols_known
-from apps.health.selectors import health_overview
+from apps.health.selectors.overview import health_overview
+from apps.health.selectors.protection import symbols_known
 from apps.health.states import Colour, HealthOverview
 from apps.health.streams import (
     DecisionTold,

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from apps.config.selectors import activation_active
 from apps.health.catalogue import DATABASE, MARKET, MINOR, PROTECTION, STORE, VENUE
 from apps.health.feed import VENUE_FAILURES, Feed, venue_feed, venue_read
-from apps.health.protection import protections
+from apps.health.selectors.protection import protections
 from apps.health.states import Component
 from apps.health.warm_up import SymbolWarmUp, warm_ups
 from chimera.clock import INTERVALS, SECOND, Millis, iso_second

@@ -6,7 +6,7 @@ import msgspec
 
 from apps.gateway import presenters
 from apps.gateway.selectors.documents import KeptPage, document_page
-from apps.health.protection import Protection, protections
+from apps.health.selectors.protection import Protection, protections
 from chimera.clock import Millis
 from chimera.events import DecisionMade, PositionChanged
 from chimera.events.health import AlertRaised

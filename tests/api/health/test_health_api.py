@@ -13,7 +13,7 @@ from redis import Redis
 from apps.config.core.loading import load_bundle
 from apps.health import probes
 from apps.health.catalogue import SERVICE_NAMES, WORKERS
-from apps.health.selectors import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
+from apps.health.selectors.overview import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
 from apps.health.tasks import beat
 from chimera.bus import DeadLetter, Message
 from chimera.bus.wire import dead_letter_fields

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from apps.health.protection import position_newest, protections
+from apps.health.selectors.protection import position_newest, protections
 from chimera.events import encode
 from chimera.events.orders import OrderState
 from chimera.store import Write, open_store
