@@ -29,14 +29,20 @@ from apps.gateway.selectors.lists import ListRequest
 from apps.gateway.selectors.overview import overview_choice, overview_symbols
 from apps.gateway.selectors.trace import decision_trace, document_trace, order_trace
 from apps.gateway.words import WORDS
-from apps.health.selectors import health_overview
+from apps.health.selectors.overview import health_overview
 from chimera.errors import ChimeraError
 from chimera.events.decisions import Action
-from chimera.events.health import ServiceState
+from chimera.events.health import SEVERITIES
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
-FILTER_LABELS = {"action": _("Action"), "state": _("State"), "purpose": _("For"), "side": _("Side")}
+FILTER_LABELS = {
+    "action": _("Action"),
+    "state": _("State"),
+    "severity": _("Severity"),
+    "purpose": _("For"),
+    "side": _("Side"),
+}
 Page = Callable[..., HttpResponse]
 
 
@@ -126,7 +132,7 @@ def positions(request: HttpRequest) -> HttpResponse:
 def alerts(request: HttpRequest) -> HttpResponse:
     asked = list_request(AlertListQuery, request.GET.dict())
     page = lists.alert_list(asked)
-    filters = {"state": [ServiceState.DEGRADED.value, ServiceState.ERROR.value]}
+    filters = {"severity": [severity.value for severity in SEVERITIES]}
     context = _list_context(asked, filters) | {"rows": page.items}
     return render(request, "console/alerts.html", context | _next(request, page.next_cursor))
 

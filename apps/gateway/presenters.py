@@ -19,7 +19,7 @@ from chimera.events import (
 )
 from chimera.events.base import Event
 from chimera.events.decisions import HoldReason, RuleTrace
-from chimera.events.health import ServiceReported
+from chimera.events.health import AlertRaised
 from chimera.events.market import BarClosed
 from chimera.events.orders import OrderRecord
 
@@ -194,12 +194,12 @@ def equity_item(equity: EquityMarked) -> Item:
     }
 
 
-def alert_item(key: str, alert: ServiceReported) -> Item:
+def alert_item(key: str, alert: AlertRaised) -> Item:
     return {
         "key": key,
         "ts": alert.ts_init,  # what it is about may lie long before it was noticed
         "service": alert.service,
-        "state": alert.state.value,
+        "severity": alert.severity.value,
         "detail": alert.detail,
     }
 

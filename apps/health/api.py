@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from apps.health import metrics
 from apps.health.catalogue import SERVICE_NAMES
-from apps.health.selectors import health_overview, service_health
+from apps.health.selectors.overview import health_overview, service_health
 from apps.health.states import Colour
 from chimera.events.health import ServiceState
 

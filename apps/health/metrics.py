@@ -1,16 +1,25 @@
 """What Prometheus reads: the state of services, streams and market data, collected when asked."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from apps.health.families import all_streams
-from apps.health.protection import symbols_known
-from apps.health.selectors import health_overview
+from apps.health.feed import VENUE_FAILURES, Feed, venue_feed
+from apps.health.selectors.overview import health_overview
+from apps.health.selectors.protection import symbols_known
 from apps.health.states import Colour, HealthOverview
-from apps.health.streams import GroupLag, StreamLevel, dead_letter_counts, stream_levels
+from apps.health.streams import (
+    DecisionTold,
+    GroupLag,
+    StreamLevel,
+    dead_letter_counts,
+    decisions_newest,
+    stream_levels,
+)
 from chimera.clock import SECOND, Millis, WallClock
 from chimera.errors import ChimeraError, Unavailable
 from chimera.events import ACCOUNT
@@ -34,10 +43,13 @@ class _PlatformCollector(Collector):
             names = all_streams([*_symbols(), ACCOUNT])
             levels, lags = stream_levels(names)
             dead = dead_letter_counts(names)
+            decisions = decisions_newest()
         except Unavailable:
             return  # said already by chimera_component_state
         yield from _stream_metrics(levels, lags, WallClock().now())
         yield _dead_letters(dead)
+        with suppress(*VENUE_FAILURES):  # said already, too
+            yield _decision_lags(decisions, venue_feed(), WallClock().now())
 
 
 def _health_metrics(overview: HealthOverview) -> Iterator[Metric]:
@@ -73,6 +85,18 @@ def _dead_letters(counts: dict[str, int]) -> Metric:
     for family, count in counts.items():
         letters.add_metric([family], count)
     return letters
+
+
+def _decision_lags(decisions: list[DecisionTold], feed: Feed, now: Millis) -> Metric:
+    lags = GaugeMetricFamily(
+        "chimera_decision_lag_seconds",
+        "Market time from the newest decided bar's close to its decision",
+        labels=["symbol"],
+    )
+    for told in decisions:
+        decided_at = feed.now - (now - told.told_at) * feed.speed
+        lags.add_metric([told.symbol], max(0.0, decided_at - told.closed_at) / SECOND)
+    return lags
 
 
 def _stream_metrics(

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from apps.config.selectors import activation_active
 from apps.health.catalogue import DATABASE, MARKET, MINOR, PROTECTION, STORE, VENUE
 from apps.health.feed import VENUE_FAILURES, Feed, venue_feed, venue_read
-from apps.health.protection import protections
+from apps.health.selectors.protection import protections
 from apps.health.states import Component
 from apps.health.warm_up import SymbolWarmUp, warm_ups
 from chimera.clock import INTERVALS, SECOND, Millis, iso_second
@@ -83,9 +83,11 @@ def market_trouble(feed: Feed, symbols: Sequence[SymbolWarmUp], interval_ms: Mil
             f"{feed.behind_ms // SECOND} s behind: bars come too late to be traded on"
         )
     patience_ms = max(SILENT_BARS * interval_ms, interval_ms + int(SILENT_WALL_MS * feed.speed))
-    silent, warming = [], []
+    silent, warming, unlisted = [], [], []
     for found in symbols:
-        if found.last_close is None:
+        if not found.is_listed:
+            unlisted.append(found.symbol)
+        elif found.last_close is None:
             warming.append(f"{found.symbol} has no bar yet")
         elif feed.now - found.last_close > patience_ms:
             silent.append(f"{found.symbol} since {iso_second(found.last_close)}")
@@ -93,8 +95,12 @@ def market_trouble(feed: Feed, symbols: Sequence[SymbolWarmUp], interval_ms: Mil
             bars = f"{found.bars_loaded} of {found.bars_needed} bars"
             factors = f"{found.factors_known} of {found.factors} factors"
             warming.append(f"{found.symbol} {bars}, {factors}")
-    troubles = [f"no bars of {', '.join(silent)}"] if silent else []
-    return "; ".join([*troubles, f"warming up: {', '.join(warming)}"] if warming else troubles)
+    told = (
+        ("the venue does not list", unlisted),
+        ("no bars of", silent),
+        ("warming up:", warming),
+    )
+    return "; ".join(f"{what} {', '.join(which)}" for what, which in told if which)
 
 
 def probe_protection() -> Component:

@@ -11,13 +11,14 @@ from typing import TypeVar
 import msgspec
 from django.conf import settings
 
-from apps.health.families import HEALTH
+from apps.health.families import HEALTH, SIGNALS
 from chimera.bus import RedisBus
 from chimera.bus.connection import GROUP_MISSING, RedisLink
 from chimera.bus.streams import hash_tag, max_length
 from chimera.clock import Millis, iso_second
 from chimera.errors import Transient, Unavailable
 from chimera.events import (
+    DecisionMade,
     ServiceReported,
     StreamDisconnected,
     TradingHalted,
@@ -27,10 +28,11 @@ from chimera.events import (
 from chimera.events.health import ServiceState
 
 HEARTBEAT_KEY = "health:celery"
-RUNTIME = "runtime:"  # sources of halts that are the runtime's own, not a service's
+RUNTIME = "runtime:"  # begins the sources of halts that are a runtime's own, not a service's
 STREAMS_KEPT_BY = "exchange"
 HEARTBEAT_TTL_S = 300
 DEAD_LETTERS_COUNTED = 1_000
+SIGNALS_READ = 500
 _TIMEOUT_S = 2.0
 
 T = TypeVar("T")
@@ -62,6 +64,14 @@ class GroupLag(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     undelivered: int | None
     pending: int
+
+
+class DecisionTold(msgspec.Struct, frozen=True, kw_only=True):
+    """When a bar closed, by the market's time, and when its decision was told, by the wall's."""
+
+    symbol: str
+    closed_at: Millis
+    told_at: Millis
 
 
 class StreamLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,9 +128,9 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
             if halts and event.state is ServiceState.OK:
                 # A runtime that begins again does not resume what it halted in its life before; its
                 # heartbeat names what troubles it now.
-                halts = {s: why for s, why in halts.items() if not s.startswith(RUNTIME)}
+                halts = {s: why for s, why in halts.items() if not _is_of_runtime(s, event.service)}
             if event.service == STREAMS_KEPT_BY and event.state is ServiceState.OK:
-                lost = {}  # likewise: one that begins again tells of streams only when it loses them
+                lost = {}  # one that works for another market may keep other streams than before
         elif isinstance(event, TradingHalted):
             halts[event.source] = event.reason
         elif isinstance(event, TradingResumed):
@@ -134,6 +144,12 @@ async def _live_signs(link: RedisLink) -> LiveSigns:
     return LiveSigns(
         reports=reports, halts=halts | lost, celery_beat_at=None if beat is None else int(beat)
     )
+
+
+def _is_of_runtime(source: str, service: str) -> bool:
+    """Tell whether a halt's source is the runtime of the worker that runs `service`."""
+    worker = source.rpartition(":")[2]  # named after its services
+    return source.startswith(RUNTIME) and service in worker.split("+")
 
 
 async def _level(link: RedisLink, name: str) -> StreamLevel:
@@ -159,6 +175,26 @@ async def _lags(link: RedisLink, name: str) -> list[GroupLag]:
         )
         for found in groups
     ]
+
+
+def decisions_newest() -> list[DecisionTold]:
+    """Return each symbol's newest decision among those told lately."""
+
+    async def read(link: RedisLink) -> list[DecisionTold]:
+        bus = RedisBus(link, producer="health", epoch=0)
+        found: dict[str, DecisionTold] = {}
+        for message in await bus.latest(SIGNALS, SIGNALS_READ):
+            try:
+                event = decode(message.payload)
+            except msgspec.DecodeError:
+                continue
+            if isinstance(event, DecisionMade):
+                at = _entry_ms(message.entry_id)
+                told = DecisionTold(symbol=event.symbol, closed_at=event.ts_event, told_at=at)
+                found.setdefault(event.symbol, told)
+        return list(found.values())
+
+    return _with_link(read)
 
 
 def dead_letter_counts(names: list[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from apps.features.core.factors import FAMILIES, Input, required_bars
 from chimera.bundles import Bundle
 from chimera.clock import Millis
 from chimera.events import BundleActivated, FeaturesComputed, HistoryLoaded
+from chimera.events.health import UNLISTED
 from chimera.store import Collection, Store
 from chimera.store.interface import QUERY_LIMIT_MAX
 
@@ -18,6 +19,7 @@ from chimera.store.interface import QUERY_LIMIT_MAX
 class SymbolWarmUp(msgspec.Struct, frozen=True, kw_only=True):
     """Bars and factors of a symbol. `last_close` is None before the first bar.
 
+    The bars of one that the venue does not list (`is_listed`) never come.
     `waits_for` names the factors over bars that are unknown: without them rules cannot be asked.
     Factors of the book and of funding may stay unknown for ever; bundles ask whether they are known.
     """
@@ -29,6 +31,7 @@ class SymbolWarmUp(msgspec.Struct, frozen=True, kw_only=True):
     factors: int
     waits_for: tuple[str, ...]
     last_close: Millis | None
+    is_listed: bool = True
 
     @property
     def is_ready(self) -> bool:
@@ -58,6 +61,7 @@ def _warm_up(store: Store, symbol: str, active: BundleActivated) -> SymbolWarmUp
         factors=len(bundle.factors),
         waits_for=unknown,
         last_close=last_close,
+        is_listed=last_close is not None or not _is_said_to_be_unlisted(store, symbol),
     )
 
 
@@ -68,6 +72,12 @@ def _over_bars(bundle: Bundle) -> Sequence[str]:
 def _newest_signal(store: Store, symbol: str) -> FeaturesComputed | None:
     page = store.query(Collection.SIGNALS, equal={"symbol": symbol}, order="desc", limit=1)
     return msgspec.convert(page.documents[0].body, FeaturesComputed) if page.documents else None
+
+
+def _is_said_to_be_unlisted(store: Store, symbol: str) -> bool:
+    """Tell whether the exchange's connector raised an alert about it."""
+    page = store.query(Collection.ALERTS, equal={"symbol": symbol}, order="desc", limit=1)
+    return any(document.key.startswith(UNLISTED) for document in page.documents)
 
 
 def _bars_recorded(

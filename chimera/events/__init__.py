@@ -10,6 +10,7 @@ from chimera.events.config import BundleActivated
 from chimera.events.decisions import DecisionMade, IntentIssued
 from chimera.events.features import FeaturesComputed
 from chimera.events.health import (
+    AlertRaised,
     ServiceReported,
     StreamDisconnected,
     TimerFired,
@@ -91,6 +92,7 @@ REPORTS = (
 POSITION_EVENTS = (PositionChanged, PositionAdopted, StopChanged, OrderChanged, EquityMarked)
 HEALTH_EVENTS = (
     ServiceReported,
+    AlertRaised,
     TradingHalted,
     TradingResumed,
     StreamDisconnected,
@@ -138,6 +140,7 @@ AnyEvent = (
     | EquityMarked
     | BundleActivated
     | ServiceReported
+    | AlertRaised
     | TradingHalted
     | TradingResumed
     | StreamDisconnected

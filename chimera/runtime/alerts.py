@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chimera.clock import Millis
 from chimera.events.base import Event
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch
 
@@ -18,13 +18,13 @@ def alert(
 ) -> Batch:
     """Return the effects of an alert of `kind`, named after what it is about."""
     return _kept(
-        ServiceReported(
+        AlertRaised(
             id=f"{kind}:{_NOT_IN_KEYS.sub('', about)[:_ABOUT_MAX]}:{now}",
             cause=cause,
             ts_event=now,
             ts_init=now,
             service=service,
-            state=ServiceState.ERROR,
+            severity=ServiceState.ERROR,
             detail=detail,
         )
     )
@@ -36,7 +36,7 @@ def kept_apart(
     """Return what keeps the exchange's alerts by `put`, and hands everything else to `bring`."""
 
     def take(event: Event) -> None:
-        if isinstance(event, ServiceReported):
+        if isinstance(event, AlertRaised):
             put(_kept(event))
         else:
             bring(event)
@@ -44,5 +44,7 @@ def kept_apart(
     return take
 
 
-def _kept(told: ServiceReported) -> Batch:
-    return Batch(records=(Record("alerts", told.id, told, "", told.ts_event),), events=(told,))
+def _kept(told: AlertRaised) -> Batch:
+    return Batch(
+        records=(Record("alerts", told.id, told, told.symbol, told.ts_event),), events=(told,)
+    )

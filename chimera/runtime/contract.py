@@ -54,7 +54,7 @@ class ExchangePort(Protocol):
     """The connection to the exchange, in the live process that has it."""
 
     async def run(self, sink: Callable[[Event], None]) -> None:
-        """Bring market data, reports and alerts (`ServiceReported`) to `sink` until cancelled."""
+        """Bring market data, reports and alerts (`AlertRaised`) to `sink` until cancelled."""
         ...
 
     async def execute(self, command: Command, sink: Callable[[Event], None]) -> None:

@@ -38,6 +38,7 @@ class StreamReader:
 
     Parameters
     ----------
+    group : the worker's name, under which it publishes too
     fence : the newest router known here
     on_event : takes in an event and what its source wants to be told
     on_command : takes in a command, whether it was delivered before, and how to acknowledge it
@@ -62,6 +63,7 @@ class StreamReader:
             streams, group, group, options=options, on_dead_letter=on_dead_letter
         )
         self._acknowledger = Acknowledger(self._subscription)
+        self._worker = group
         self._fence = fence
         self._on_event = on_event
         self._on_command = on_command
@@ -93,6 +95,9 @@ class StreamReader:
         await self._subscription.close()
 
     async def _hand_over(self, message: Message) -> None:
+        if message.producer == self._worker:  # its cores heard it when they published it
+            self._acknowledger.add(message)
+            return
         try:
             event = decode(message.payload)
         except msgspec.MsgspecError as error:

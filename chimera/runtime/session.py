@@ -125,6 +125,10 @@ class Session:
             Nothing more may be recorded or sent from here.
         """
         self._troubles.end_those_before()
+        if self._exchange is not None:
+            for event in self._beginning:
+                if isinstance(event, StreamDisconnected):  # lost until this life says that it is up
+                    self._troubles.remember(event)
         self._tell_of_bundle()
         self._rebuild_wanted.set()
         work = {
@@ -212,7 +216,7 @@ class Session:
     async def _hear(self, exchange: ExchangePort) -> None:
         """Take in what the exchange brings; do not listen while there is no room for it.
 
-        Whoever listens again is told that the streams are back, and asks for what was missed.
+        Whoever listens again is told that the streams are up, and asks for what was missed.
         """
         await self._built.wait()
         while True:

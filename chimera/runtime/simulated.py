@@ -354,4 +354,5 @@ def _stream(*, connected: bool, at: Millis) -> StreamDisconnected:
         ts_init=at,
         stream=STREAM,
         connected=connected,
+        account=True,
     )

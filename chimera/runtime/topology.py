@@ -9,6 +9,7 @@ LIVE_SERVICES = ("exchange", "features", "strategy", "orders", "positions")
 ROUTER_LEASE = "service:orders"  # its token comes with every command to the exchange
 
 # family of streams: (publishers, readers). Families named with {} have one stream for each symbol.
+# Of its own health every worker tells, whatever services it runs.
 FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "mkt:{}": (frozenset({"exchange"}), frozenset({"features", "orders", "positions"})),
     "trades:{}": (frozenset({"exchange"}), frozenset()),
@@ -25,7 +26,7 @@ FAMILIES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"features", "strategy", "orders", "exchange"}),
     ),
     "health:events": (
-        frozenset({"exchange", "orders", "runtime"}),
+        frozenset(LIVE_SERVICES),
         frozenset({"strategy", "orders"}),
     ),
 }
@@ -38,11 +39,14 @@ def leases_of(services: Iterable[str]) -> list[str]:
 
 
 def streams_to_read(services: Iterable[str], symbols: Sequence[str]) -> list[str]:
-    """Return the streams that bring `services` what none of them publishes itself."""
+    """Return the streams on which others publish what `services` read.
+
+    Their own events may come back there: a worker leaves out what it published itself.
+    """
     local = frozenset(services)
     streams = []
     for family, (publishers, readers) in FAMILIES.items():
-        if not readers & local or (publishers <= local | {"runtime"}):
+        if not readers & local or publishers <= local:
             continue
         if "{}" not in family:
             streams.append(family)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from apps.health.protection import positions_newest
+from apps.health.selectors.protection import positions_newest
 from chimera.events import ACCOUNT
 from chimera.store import Store
 from tests.support.venue_account import VenueAccount

@@ -28,7 +28,7 @@ from chimera.events import (
 from chimera.events.base import Event
 from chimera.events.decisions import Action, GuardTrace, HoldReason, PositionView, RuleTrace
 from chimera.events.features import MarketInputs
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceReported, ServiceState
 from chimera.events.orders import (
     GateCheck,
     LiquiditySide,
@@ -38,6 +38,7 @@ from chimera.events.orders import (
     Purpose,
     Transition,
 )
+from chimera.events.positions import TradedSymbols
 from chimera.ids import bar_id, client_order_id
 from chimera.instruments import Side
 from chimera.lang import BOOL, NUMBER, compile_expression
@@ -165,15 +166,19 @@ def service_reported(service: str, state: ServiceState, now: Millis) -> ServiceR
 
 def alert(detail: str, now: Millis, service: str = "orders") -> Write:
     """Return an alert as a worker records it."""
-    told = ServiceReported(
+    told = alert_raised(detail, now, service)
+    return Write("alerts", told.id, told, "", now)
+
+
+def alert_raised(detail: str, now: Millis, service: str) -> AlertRaised:
+    return AlertRaised(
         id=f"given-up:{now}",
         ts_event=now,
         ts_init=now,
         service=service,
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
         detail=detail,
     )
-    return Write("alerts", told.id, told, "", now)
 
 
 @dataclass
@@ -197,6 +202,8 @@ class Story:
         self._closes: list[float] = []
         self._open_time = self.now
         self._drift = 0.0
+        traded = TradedSymbols(symbols=(SYMBOL,))
+        self.writes.append(Write("positions_snapshots", "traded", traded, ACCOUNT, self.now, 1))
 
     def run(self, bars: int) -> "Story":
         for _ in range(bars):

@@ -253,6 +253,7 @@ def reconnect(run: Run) -> None:
                 ts_init=now,
                 stream="exchange:user",
                 connected=connected,
+                account=True,
             )
         )
 

@@ -24,6 +24,14 @@ Raw = dict[str, Any]
 Endpoint = Callable[[Raw], Awaitable[Any]]
 
 PAUSE_WITHOUT_ADVICE_S = 30.0
+UNREADABLE = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    StopIteration,
+)
 
 
 class Calls:

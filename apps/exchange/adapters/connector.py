@@ -1,4 +1,4 @@
-"""What the connectors of both markets share: instruments, history, bars, the clocks, the venue's limits.
+"""What the connectors of both markets share: instruments, sockets, the clocks, the venue's limits.
 
 `usdm` and `spot` add their sockets and their order desk. Used by `markets` and `apps/exchange/worker.py`.
 """
@@ -12,11 +12,10 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from apps.exchange.core.venue.instruments import parse_symbol
-from chimera.clock import Clock, Millis
+from chimera.clock import Clock
 from chimera.errors import ChimeraError, InvalidInput, RateLimited, Transient, Unavailable
 from chimera.events import (
     BarClosed,
-    HistoryLoaded,
     InstrumentListed,
     MarkPriceChanged,
     QuoteChanged,
@@ -26,16 +25,18 @@ from chimera.events import (
     encode,
 )
 from chimera.events.base import Command, Event
+from chimera.events.health import UNLISTED, AlertRaised, ServiceState
 from chimera.instruments import Instrument, Market, symbol_of, venue_symbol
 
 from .bars import BarSequence
-from .calls import Calls, Endpoint, Raw
-from .desk import UNREADABLE, OrderDesk
+from .calls import UNREADABLE, Calls, Endpoint, Raw
+from .desk import OrderDesk
+from .history import BarHistory
 from .listing import ListingWatch
 from .strange import StrangeWords
 from .streams import Sink, Stream, unreadable
 from .tapped import Tapped
-from .wire_market import bar_of_row, market_event
+from .wire_market import market_event
 from .wire_orders import UnknownKind, cut
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,6 @@ CLOCK_CHECK_S = 60.0
 CLOCK_OFFSET_MAX_MS = 1_000
 SILENCE_S = 10.0
 SILENCE_CHECK_S = 1.0
-BARS_PER_READ = 1_000
 SYMBOLS_PER_SOCKET = 50
 RETRY_S = 1.0
 
@@ -95,14 +95,16 @@ class Connector(ABC):
         self._wanted = tuple(symbols)
         self._symbols = list(symbols)
         self._interval = interval
-        self._history_bars = history_bars
         self._clock = clock
         self._silence_s = silence_s
         self._listed = listed
         self._quotes: dict[str, tuple[float, float]] = {}  # the last best bid and ask we heard
         self._marks: dict[str, float] = {}
         self._clock_off: bool | None = None  # None: nobody has been told yet
-        self._more_history = asyncio.Event()
+        self._told_unlisted: set[str] = set()
+        self._history = BarHistory(
+            calls, reads.klines, interval=interval, bars=history_bars, clock=clock
+        )
         self._listing = ListingWatch()
         self._strange = StrangeWords(clock)
 
@@ -127,11 +129,9 @@ class Connector(ABC):
         self._symbols = list(self._wanted)
         await self._until_answered(self._check_clock, sink)
         await self._until_answered(self._check_listing, sink)
-        self._leave_out_unlisted()
-        bars = BarSequence(self._bars_since, sink)
-        self._more_history.clear()
-        for symbol in self._symbols:
-            await self._load_history(sink, symbol, bars)
+        self._leave_out_unlisted(sink)
+        bars = BarSequence(self._history.since, sink)
+        await self._history.load(self._symbols, bars, sink)
         self._user = self.user_stream(sink)
         streams = [*self.market_streams(sink, bars), self._user]
         try:
@@ -141,15 +141,13 @@ class Connector(ABC):
                 tasks.create_task(self._repeat(CLOCK_CHECK_S, self._check_clock, sink))
                 tasks.create_task(self._listing.keep(lambda: self._check_listing(sink)))
                 tasks.create_task(self._tell_limits(sink))
-                tasks.create_task(self._lengthen_history(sink, bars))
+                tasks.create_task(self._history.lengthen(self._symbols, bars, sink))
         finally:
             bars.stop()
 
     def require_history(self, bars: int) -> None:
         """Bring a longer history, now and from now on, if `bars` are more than were loaded."""
-        if bars > self._history_bars:
-            self._history_bars = bars
-            self._more_history.set()
+        self._history.require(bars)
 
     async def execute(self, command: Command, sink: Sink) -> None:
         await self._desk.execute(command, self._strange.noting(self._listing.noting(sink)))
@@ -157,7 +155,7 @@ class Connector(ABC):
     async def close(self) -> None:
         await self._client.close()
 
-    # --- instruments and history ----------------------------------------------------------------------
+    # --- instruments ----------------------------------------------------------------------
 
     async def _check_listing(self, sink: Sink) -> None:
         """Say which filters are new or changed."""
@@ -184,80 +182,28 @@ class Connector(ABC):
                     )
                 )
 
-    def _leave_out_unlisted(self) -> None:
+    def _leave_out_unlisted(self, sink: Sink) -> None:
         """A symbol the venue does not list is never traded; the others are."""
-        for symbol in list(self._symbols):
-            if symbol not in self._listed:
-                log.warning("the venue does not list a symbol of the bundle", symbol=symbol)
-                self._symbols.remove(symbol)
+        unlisted = [symbol for symbol in self._wanted if symbol not in self._listed]
+        self._symbols = [symbol for symbol in self._wanted if symbol in self._listed]
+        for symbol in unlisted:
+            if symbol not in self._told_unlisted:
+                sink(self._unlisted(symbol))
+        self._told_unlisted = set(unlisted)
 
-    async def _load_history(self, sink: Sink, symbol: str, bars: BarSequence) -> None:
-        past = await self._newest_bars(symbol)
-        if past:
-            bars.begin(symbol, past[-1].ts_event)
-            self._tell_history(sink, symbol, past)
-
-    async def _lengthen_history(self, sink: Sink, bars: BarSequence) -> None:
-        """Load the history anew whenever a bundle needs more of it, up to the last bar handed on."""
-        while True:
-            await self._more_history.wait()
-            self._more_history.clear()
-            for symbol in self._symbols:
-                past = await self._newest_bars(symbol)
-                last = bars.last_close(symbol)
-                self._tell_history(sink, symbol, [bar for bar in past if bar.ts_event <= last])
-
-    def _tell_history(self, sink: Sink, symbol: str, past: Sequence[BarClosed]) -> None:
-        if not past:
-            return
-        last = past[-1].ts_event
-        sink(
-            HistoryLoaded(
-                id=f"history:{symbol}:{self._interval}:{last}:{len(past)}",
-                ts_event=last,
-                ts_init=self._clock.now(),
-                symbol=symbol,
-                interval=self._interval,
-                bars=tuple(past),
-            )
-        )
-
-    async def _newest_bars(self, symbol: str) -> list[BarClosed]:
-        """Read as many closed bars as the history shall hold, page by page from the newest back."""
-        past: list[BarClosed] = []
-        while len(past) < self._history_bars:
-            # One more than wanted: the newest of all may be open, that of an older page is known.
-            limit = min(self._history_bars - len(past) + 1, BARS_PER_READ)
-            span: Raw = {"limit": limit}
-            if past:
-                span["endTime"] = past[0].open_time
-            page = await self._until_answered(self._closed_bars, symbol, span)
-            if past:
-                page = [bar for bar in page if bar.ts_event <= past[0].open_time]
-            past = [*page, *past]
-            if len(page) < limit - 1:
-                break  # the venue has no older ones
-        return past
-
-    async def _bars_since(self, symbol: str, open_time: Millis) -> list[BarClosed]:
-        found: list[BarClosed] = []
-        while True:
-            span = {"startTime": open_time, "limit": BARS_PER_READ}
-            page = await self._closed_bars(symbol, span)
-            found += page
-            if len(page) < BARS_PER_READ - 1:
-                return found
-            open_time = page[-1].ts_event
-
-    async def _closed_bars(self, symbol: str, span: Raw) -> list[BarClosed]:
-        """Read bars that another one follows: the last one may be open still, whatever our clock says."""
-        rows = await self._calls.read(
-            self._reads.klines,
-            {"symbol": venue_symbol(symbol), "interval": self._interval, **span},
-            optional=True,
-        )
+    def _unlisted(self, symbol: str) -> AlertRaised:
         now = self._clock.now()
-        return [bar_of_row(row, symbol, self._interval, now) for row in rows[:-1]]
+        detail = f"the venue does not list {symbol}: it is left out, and looked for again at the next start"
+        log.warning("a symbol is left out", symbol=symbol, reason=detail)
+        return AlertRaised(
+            id=f"{UNLISTED}:{symbol}:{now}",
+            ts_event=now,
+            ts_init=now,
+            service="exchange",
+            severity=ServiceState.DEGRADED,
+            detail=detail,
+            symbol=symbol,
+        )
 
     # --- streams --------------------------------------------------------------------------------------
 

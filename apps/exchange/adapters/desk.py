@@ -41,21 +41,13 @@ from chimera.events.positions import HeldPosition, RestingOrder
 from chimera.instruments import Instrument, Market, venue_symbol
 from chimera.money import ZERO
 
-from .calls import Calls, Endpoint, Raw
+from .calls import UNREADABLE, Calls, Endpoint, Raw
 from .streams import Sink
 from .wire_orders import ORDER_STATES, cut, fills_of_trades
 
 TRADES_MAX = 1_000
 UNKNOWN_ORDER = ("-2011", "-2013")
 Listed = Mapping[str, Instrument]  # what the venue listed last, by our symbol
-UNREADABLE = (
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    StopIteration,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import structlog
 
 from chimera.errors import ChimeraError, Unavailable
 
-from .desk import UNREADABLE
+from .calls import UNREADABLE
 from .streams import Stream
 
 log = structlog.get_logger(__name__)

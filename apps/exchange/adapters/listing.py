@@ -10,7 +10,7 @@ from chimera.errors import ChimeraError
 from chimera.events import OrderRejected
 from chimera.events.base import Event
 
-from .desk import UNREADABLE
+from .calls import UNREADABLE
 from .streams import Sink
 
 log = structlog.get_logger(__name__)

@@ -78,7 +78,7 @@ class SpotConnector(Connector):
             sink=sink,
             on_open=self._holdings.begin,
             guard=self._holdings.keep,
-            announced=True,
+            account=True,
         )
 
     async def _read_holdings(self) -> Holdings:

@@ -1,7 +1,7 @@
 """What the venue says and we do not know is told to people once of each kind, with the raw message."""
 
 from chimera.clock import Clock
-from chimera.events import OrderUnclear, ServiceReported
+from chimera.events import AlertRaised, OrderUnclear
 from chimera.events.base import Event
 from chimera.events.health import ServiceState
 from chimera.ids import content_hash
@@ -40,12 +40,12 @@ class StrangeWords:
         self._told.add(what)
         now = self._clock.now()
         self._alerts(
-            ServiceReported(
+            AlertRaised(
                 id=f"strange:{content_hash(what.encode())[:16]}:{now}",
                 ts_event=now,
                 ts_init=now,
                 service="exchange",
-                state=ServiceState.ERROR,
+                severity=ServiceState.ERROR,
                 detail=f"{what}, which we do not know: {raw}",
             )
         )

@@ -10,7 +10,7 @@ from chimera.clock import Clock, Millis
 from chimera.errors import ChimeraError, InvariantBroken, Unavailable
 from chimera.events import StreamDisconnected
 from chimera.events.base import Event
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.ids import content_hash
 
 from .tapped import Line, Raw, Tap, Tapped
@@ -38,7 +38,7 @@ class Stream:
     on_message : takes in a message; what it raises ends the line
     on_open : fills what was missed; the stream counts as back after it
     guard : runs while the line is up, and raises when it finds it useless
-    announced : say that it is up the first time, too
+    account : whether it brings the account's reports
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Stream:
         sink: Sink,
         on_open: Work | None = None,
         guard: Guard | None = None,
-        announced: bool = False,
+        account: bool = False,
     ) -> None:
         self.name = name
         self._client = client
@@ -62,7 +62,8 @@ class Stream:
         self._sink = sink
         self._on_open = on_open
         self._guard = guard
-        self._told: bool | None = None if announced else True
+        self._account = account
+        self._told: bool | None = None  # whoever listens may believe it lost: in an earlier life
         self._line: Line | None = None
         self._failure: BaseException | None = None
         self._heard_at = 0.0
@@ -145,11 +146,12 @@ class Stream:
         now = self._clock.now()
         self._sink(
             StreamDisconnected(
-                id=f"stream:{self.name}:{'back' if connected else 'lost'}:{now}",
+                id=f"stream:{self.name}:{'up' if connected else 'lost'}:{now}",
                 ts_event=now,
                 ts_init=now,
                 stream=self.name,
                 connected=connected,
+                account=self._account,
             )
         )
 
@@ -164,14 +166,14 @@ async def first_failure(*guards: Coroutine[None, None, None]) -> None:
             task.cancel()
 
 
-def unreadable(message: Raw, error: Exception, now: Millis) -> ServiceReported:
+def unreadable(message: Raw, error: Exception, now: Millis) -> AlertRaised:
     """Return the alert about an account message that has no meaning for us."""
     raw = cut(message)
-    return ServiceReported(
+    return AlertRaised(
         id=f"unreadable:{content_hash(raw.encode())[:16]}:{now}",
         ts_event=now,
         ts_init=now,
         service="exchange",
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
         detail=f"an account message cannot be read: {error!r}: {raw}",
     )

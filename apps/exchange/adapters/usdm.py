@@ -90,7 +90,7 @@ class UsdmConnector(Connector):
             sink=sink,
             on_open=self._holdings.begin,
             guard=self._guard_user,
-            announced=True,
+            account=True,
         )
 
     async def _marks_moved(self) -> bool:

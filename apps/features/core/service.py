@@ -9,7 +9,7 @@ from chimera.clock import Millis
 from chimera.events.base import Event
 from chimera.events.config import BundleActivated
 from chimera.events.features import FeaturesComputed, MarketInputs
-from chimera.events.health import ServiceReported, ServiceState, TimerFired
+from chimera.events.health import AlertRaised, ServiceState, TimerFired
 from chimera.events.market import (
     BarClosed,
     DepthChanged,
@@ -158,15 +158,16 @@ def _signal(
 def _left_out(history: HistoryLoaded, news: News, now: Millis) -> Record:
     """Say which bars will never have a decision: they closed before what the history could bring."""
     first = news.missed[0].open_time
-    alert = ServiceReported(
+    alert = AlertRaised(
         id=f"left-out:{history.symbol}:{history.interval}:{first}:{now}",
         cause=history.id,
         ts_event=first,
         ts_init=now,
         service=Features.name,
-        state=ServiceState.DEGRADED,
+        severity=ServiceState.DEGRADED,
         detail=f"the last {news.left_out} {history.interval} bars of {history.symbol} before "
         f"{first} closed too long ago to be decided about",
+        symbol=history.symbol,
     )
     return Record("alerts", alert.id, alert, history.symbol, now)
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from apps.gateway.selectors.lists import ListRequest
 from chimera.errors import InvalidInput
 from chimera.events.decisions import Action, HoldReason
-from chimera.events.health import ServiceState
+from chimera.events.health import SEVERITIES
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Side
 
@@ -50,7 +50,7 @@ class PositionListQuery(ListQuery):
 
 
 class AlertListQuery(ListQuery):
-    state = serializers.ChoiceField([state.value for state in ServiceState], required=False)
+    severity = serializers.ChoiceField([severity.value for severity in SEVERITIES], required=False)
 
 
 class OverviewQuery(serializers.Serializer):

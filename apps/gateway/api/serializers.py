@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from chimera.events.decisions import Action, HoldReason
-from chimera.events.health import ServiceState
+from chimera.events.health import SEVERITIES
 from chimera.events.orders import LiquiditySide, OrderState, OrderType, Origin, Purpose
 from chimera.instruments import Side
 from chimera.store import Collection
@@ -85,7 +85,7 @@ class AlertItem(serializers.Serializer):
     key = serializers.CharField()
     ts = MillisField()
     service = serializers.CharField()
-    state = serializers.ChoiceField(choices(ServiceState))
+    severity = serializers.ChoiceField([severity.value for severity in SEVERITIES])
     detail = serializers.CharField()
 
 

@@ -6,10 +6,10 @@ import msgspec
 
 from apps.gateway import presenters
 from apps.gateway.selectors.documents import KeptPage, document_page
-from apps.health.protection import Protection, protections
+from apps.health.selectors.protection import Protection, protections
 from chimera.clock import Millis
 from chimera.events import DecisionMade, PositionChanged, type_of
-from chimera.events.health import ServiceReported
+from chimera.events.health import AlertRaised
 from chimera.events.orders import OrderRecord
 from chimera.store import Collection
 from chimera.store.shared import shared_store
@@ -39,8 +39,8 @@ def position_list(asked: ListRequest) -> KeptPage[PositionChanged]:
     return _list(Collection.POSITIONS_SNAPSHOTS, PositionChanged, asked, only)
 
 
-def alert_list(asked: ListRequest) -> KeptPage[ServiceReported]:
-    return _list(Collection.ALERTS, ServiceReported, asked, {})
+def alert_list(asked: ListRequest) -> KeptPage[AlertRaised]:
+    return _list(Collection.ALERTS, AlertRaised, asked, {})
 
 
 def positions_open() -> list[Protection]:

@@ -11,7 +11,7 @@ from apps.gateway import presenters
 from apps.gateway.presenters import Item
 from apps.gateway.selectors.documents import document_page
 from apps.health.families import MARKET, TRADES, stream
-from apps.health.protection import positions_newest, stops_resting, symbols_known
+from apps.health.selectors.protection import positions_newest, stops_resting, symbols_known
 from chimera.bus import RedisBus
 from chimera.bus.connection import RedisLink
 from chimera.errors import ChimeraError, NotFound

@@ -2,7 +2,7 @@
 
 from chimera.clock import Millis
 from chimera.events import OrderFilled, SymbolPrepared
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.events.orders import Origin
 from chimera.events.positions import PositionAdopted
 from chimera.runtime.contract import Record
@@ -19,7 +19,7 @@ def opened_by_others(book: SymbolBook, now: Millis, *, cause: str) -> Record:
         book.symbol,
         now,
         cause=cause,
-        state=ServiceState.DEGRADED,
+        severity=ServiceState.DEGRADED,
     )
 
 
@@ -31,7 +31,7 @@ def adopted_from_venue(adopted: PositionAdopted, book: SymbolBook, now: Millis) 
         book.symbol,
         now,
         cause=adopted.id,
-        state=ServiceState.DEGRADED,
+        severity=ServiceState.DEGRADED,
     )
 
 
@@ -44,7 +44,7 @@ def without_stop(book: SymbolBook, now: Millis) -> Record:
         book.symbol,
         now,
         cause=f"guard:{book.symbol}",
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
     )
 
 
@@ -56,7 +56,7 @@ def unfit_settings(prepared: SymbolPrepared, now: Millis) -> Record:
         prepared.symbol,
         now,
         cause=prepared.id,
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
     )
 
 
@@ -69,7 +69,7 @@ def closed_by_venue(fill: OrderFilled, now: Millis) -> Record:
         fill.symbol,
         now,
         cause=fill.id,
-        state=ServiceState.ERROR,
+        severity=ServiceState.ERROR,
     )
 
 
@@ -81,15 +81,16 @@ _DOES = {
 
 
 def _alert(
-    identity: str, detail: str, symbol: str, now: Millis, *, cause: str, state: ServiceState
+    identity: str, detail: str, symbol: str, now: Millis, *, cause: str, severity: ServiceState
 ) -> Record:
-    alert = ServiceReported(
+    alert = AlertRaised(
         id=identity,
         cause=cause,
         ts_event=now,
         ts_init=now,
         service=SERVICE,
-        state=state,
+        severity=severity,
         detail=detail,
+        symbol=symbol,
     )
     return Record("alerts", identity, alert, symbol, now)

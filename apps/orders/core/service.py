@@ -341,8 +341,11 @@ class Router:
     def _on_stream(self, event: StreamDisconnected, now: Millis) -> list[Effect]:
         if not event.connected:  # an entry that rests could be filled without us hearing of it
             return self._halt(event.stream, now, cause=event.id)
+        was_lost = event.stream in self.state.halted_by
         self.state.halted_by.discard(event.stream)
-        return self._reconciliation.begin(now, cause=event.id)
+        if was_lost or event.account:
+            return self._reconciliation.begin(now, cause=event.id)
+        return []
 
     def _halt(self, source: str, now: Millis, *, cause: str) -> list[Effect]:
         """Stop new risk until `source` resumes it, and take back the entries that rest."""

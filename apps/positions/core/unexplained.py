@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chimera.clock import Millis
 from chimera.events import WalletTransferred
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.money import SETTLEMENT_ASSET, ZERO
 
 PREFIX = "unexplained"
@@ -55,15 +55,15 @@ def booking(at: Millis, now: Millis, amount: Decimal, *, cause: str) -> WalletTr
     )
 
 
-def alert_of(booked: WalletTransferred, service: str) -> ServiceReported:
+def alert_of(booked: WalletTransferred, service: str) -> AlertRaised:
     """Return the alert that tells people of a booking."""
-    return ServiceReported(
+    return AlertRaised(
         id=booked.id,
         cause=booked.cause,
         ts_event=booked.ts_event,
         ts_init=booked.ts_init,
         service=service,
-        state=ServiceState.DEGRADED,
+        severity=ServiceState.DEGRADED,
         detail=f"the venue's word adds {booked.amount:.2f} {booked.asset} to the account that no fact "
         "explains; the day's result leaves it out",
     )

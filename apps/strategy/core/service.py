@@ -25,6 +25,7 @@ from chimera.instruments import Side
 from chimera.runtime.contract import START, Effect, Publish, Record
 
 from .decide import decide
+from .lateness import Lateness
 from .policy import Policy, compile_policy
 
 POLICIES_KEPT = 16  # signals of older generations have all been decided about
@@ -61,6 +62,7 @@ class Strategy:
         self._unsent: tuple[IntentIssued, ...] = ()
         self._halted_by: set[str] = set()
         self._last_bar: dict[str, Millis] = {}
+        self._lateness = Lateness()
 
     def restore(
         self,
@@ -135,6 +137,9 @@ class Strategy:
             ),
             Publish(decision),
         ]
+        alert = self._lateness.note(signal, now, is_late=late, service=self.name)
+        if alert is not None:
+            effects.append(Record("alerts", alert.id, alert, alert.symbol, now))
         if acts:
             intent = _intent(decision, signal)
             pending = self._pending_exits if _closes(intent) else self._pending_entries

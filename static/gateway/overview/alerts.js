@@ -25,10 +25,10 @@ function show(box, alerts, documentUrl, words) {
     : [el("li", { class: "note" }, words.no_alerts)]);
 }
 
-function row({ key, ts, state, service, detail }, documentUrl) {
+function row({ key, ts, severity, service, detail }, documentUrl) {
   return el("li", { "data-key": key },
     el("p", {},
-      el("span", { class: `tag tag-${state.toLowerCase()}` }, state), " ",
+      el("span", { class: `tag tag-${severity.toLowerCase()}` }, severity), " ",
       el("a", { href: documentUrl.replace("KEY", encodeURIComponent(key)) }, service)),
     el("p", { class: "detail", title: detail }, detail),
     el("p", { class: "when num" },

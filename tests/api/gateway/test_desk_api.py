@@ -90,12 +90,12 @@ def test_alerts_come_newest_first_and_filtered(viewer, desk_store):
         "key": f"given-up:{START + 5}",
         "ts": START + 5,
         "service": "strategy",
-        "state": "ERROR",
+        "severity": "ERROR",
         "detail": "another",
     }
     assert oldest["detail"] == "one was given up"
-    assert get(viewer, "alerts", state="DEGRADED")["items"] == []
-    assert len(get(viewer, "alerts", state="ERROR", ts_to=START + 1)["items"]) == 1
+    assert get(viewer, "alerts", severity="DEGRADED")["items"] == []
+    assert len(get(viewer, "alerts", severity="ERROR", ts_to=START + 1)["items"]) == 1
 
 
 def test_overview_shows_the_open_position_with_its_stop(viewer, desk_store):
@@ -129,7 +129,7 @@ def test_overview_of_an_unknown_symbol_is_not_found(viewer, story):
         ("orders", {"state": "LOST"}, "state"),
         ("orders", {"side": "UP"}, "side"),
         ("positions", {"symbol": "x" * 400}, "symbol"),
-        ("alerts", {"state": "FINE"}, "state"),
+        ("alerts", {"severity": "OK"}, "severity"),
     ],
 )
 def test_query_out_of_bounds_is_refused_naming_the_field(viewer, desk_store, path, query, field):
@@ -217,7 +217,7 @@ def test_positions_show_what_is_open_and_how_it_is_protected(viewer, desk_store)
 
 
 def test_trace_returns_any_document_as_stored(viewer, story):
-    key = story.writes[0].key
+    key = next(write.key for write in story.writes if write.collection == "signals")
     trace = get(viewer, f"trace/signals/{key}")
     assert trace["body"]["type"] == "features.computed.v1"
     assert trace["revision"] == 1

@@ -108,7 +108,7 @@ def test_r6_lineage_of_a_position_says_that_the_venue_liquidated_it(viewer, desk
 def test_alerts_page_says_what_happened_and_leads_to_the_document(viewer, desk_store):
     written = alert("what came was <b>not</b> understood", START)
     desk_store.write([written])
-    text = page(viewer, "/alerts?state=ERROR")
+    text = page(viewer, "/alerts?severity=ERROR")
     assert "what came was <b>not</b> understood" in text
     assert f'href="/documents/alerts/{written.key}"' in text
     assert "As stored" in page(viewer, f"/documents/alerts/{written.key}")

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import msgspec
 import pytest
 from django.core.cache import cache
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from apps.config.core.loading import load_bundle
 from apps.health import probes
 from apps.health.catalogue import SERVICE_NAMES, WORKERS
-from apps.health.selectors import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
+from apps.health.selectors.overview import CELERY_SILENT_AFTER_MS, WORKER_SILENT_AFTER_MS
 from apps.health.tasks import beat
 from chimera.bus import DeadLetter, Message
 from chimera.bus.wire import dead_letter_fields
@@ -24,7 +26,7 @@ from chimera.events import (
     encode,
 )
 from chimera.events.health import ServiceState
-from tests.support.builders import Story, service_reported
+from tests.support.builders import Story, alert_raised, service_reported
 from tests.support.bundles import GOOD_BUNDLE
 
 pytestmark = pytest.mark.django_db
@@ -172,13 +174,23 @@ def test_halt_shows_however_many_heartbeats_follow(viewer, redis, venue):
 
 
 def test_halt_of_a_runtime_ends_with_its_next_good_heartbeat(viewer, redis, venue):
-    say(redis, TradingHalted(id="h1", ts_event=1, ts_init=1, source="runtime:bus", reason="gone"))
+    bus = "runtime:bus:orders+positions"
+    say(redis, TradingHalted(id="h1", ts_event=1, ts_init=1, source=bus, reason="gone"))
     say(redis, TradingHalted(id="h2", ts_event=1, ts_init=1, source="clock", reason="skew"))
     now = WallClock().now()
     say(redis, service_reported("orders", ServiceState.DEGRADED, now))
-    assert "runtime:bus" in component(viewer, "trading")["detail"]
+    say(redis, service_reported("features", ServiceState.OK, now))  # of another worker
+    assert component(viewer, "trading")["detail"] == f"no new risk (clock: skew; {bus}: gone)"
     say(redis, service_reported("orders", ServiceState.OK, now))
     assert component(viewer, "trading")["detail"] == "no new risk (clock: skew)"
+
+
+def test_alert_of_a_service_says_nothing_of_its_state(viewer, redis, venue):
+    all_report(redis)
+    beat()
+    say(redis, alert_raised("an event was given up", 1, "exchange"))
+    assert component(viewer, "exchange worker")["state"] == "OK"
+    assert viewer.get("/health").json()["colour"] == "GREEN"
 
 
 def test_entry_that_cannot_be_read_hides_nothing(viewer, redis):
@@ -255,6 +267,22 @@ def test_metrics_count_dead_letters_by_family(viewer, redis, story):
     text = viewer.get("/api/v1/metrics").content.decode()
     assert 'chimera_dead_letters{family="signals:new"} 1.0' in text
     assert 'chimera_dead_letters{family="ord:cmd"} 0.0' in text
+
+
+def test_metrics_tell_how_long_after_its_close_the_newest_bar_was_decided(viewer, redis, venue):
+    told_at = WallClock().now() - 600_000
+    for number, closed_at in enumerate((told_at - 90_000, told_at - 12_000)):
+        decided = msgspec.structs.replace(Story().step(), ts_event=closed_at)
+        fields = {"p": "test@1", "s": 1, "d": encode(decided)}
+        redis.xadd("signals:new", fields, id=f"{told_at}-{number}")
+    text = viewer.get("/api/v1/metrics").content.decode()
+    [lag] = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "chimera_decision_lag_seconds"
+    ]
+    assert lag == pytest.approx(12.0, abs=0.5)
 
 
 def test_metrics_without_redis_still_say_so(viewer):

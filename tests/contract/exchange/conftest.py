@@ -82,8 +82,9 @@ class Wired:
         self._numbers = count(1)
 
     async def up(self) -> None:
-        """Return when every stream says something."""
-        await self.heard.until(StreamDisconnected, connected=True)
+        """Return when every stream is up, and the market says something."""
+        streams = 3 if isinstance(self.connector, UsdmConnector) else 2
+        await self.heard.until(StreamDisconnected, connected=True, at_least=streams)
         await self.heard.until(DepthChanged)
 
     def misbehave(self, *faults: AnyFault) -> None:

@@ -45,7 +45,7 @@ from chimera.events import (
     TradingHalted,
     TradingResumed,
 )
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceState
 from chimera.events.orders import OrderState, OrderType, Purpose
 from chimera.instruments import Side
 from tests.contract.exchange.conftest import COIN, PERP, REQUEST_TIMEOUT_MS, Heard, Wired, running
@@ -314,7 +314,7 @@ async def test_unknown_status_keeps_the_question_open(
     assert "HIBERNATING" in (await usdm.heard.until(QueryFailed)).message
     [unclear] = usdm.heard.of(OrderUnclear, client_order_id=order.client_order_id)
     await usdm.query(order)  # as the router does until the venue's word is one of ours
-    [alert] = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    [alert] = usdm.heard.of(AlertRaised, severity=ServiceState.ERROR)
     assert unclear.raw in alert.detail
     assert "'status': 'HIBERNATING'" in unclear.raw
 
@@ -326,7 +326,7 @@ async def test_unknown_status_on_the_stream_is_told_to_people_once(usdm: Wired) 
         message = {"e": "ORDER_TRADE_UPDATE", "T": number, "o": {**told, "i": number}}
         usdm.connector._user._hear(message)
     assert len(usdm.heard.of(OrderUnclear, client_order_id=order.client_order_id)) == 2
-    [alert] = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    [alert] = usdm.heard.of(AlertRaised, severity=ServiceState.ERROR)
     assert repr({**told, "i": 7}) in alert.detail
 
 
@@ -336,7 +336,7 @@ async def test_unknown_kinds_of_messages_are_told_once_each_and_end_nothing(
     news = [{"e": "SOMETHING_NEW", "E": 1}, {"e": "SOMETHING_NEW", "E": 2}, {"e": "ELSE", "E": 3}]
     for message in news:
         usdm.connector._user._hear(message)
-    alerts = usdm.heard.of(ServiceReported, state=ServiceState.ERROR)
+    alerts = usdm.heard.of(AlertRaised, severity=ServiceState.ERROR)
     assert [repr(m) in a.detail for m, a in zip(news[::2], alerts, strict=True)] == [True, True]
     assert not usdm.heard.of(StreamDisconnected, stream=USER, connected=False)
     await usdm.submit(PERP, BUY, "0.010")
@@ -381,7 +381,7 @@ async def test_unreadable_account_message_ends_the_stream_so_that_all_is_asked(
     usdm: Wired, message: dict[str, Any]
 ) -> None:  # L6
     usdm.connector._user._hear(message)
-    alert = await usdm.heard.until(ServiceReported, service="exchange", state=ServiceState.ERROR)
+    alert = await usdm.heard.until(AlertRaised, service="exchange", severity=ServiceState.ERROR)
     assert repr(message) in alert.detail
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=False)
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=True, at_least=2)
@@ -456,6 +456,22 @@ async def test_closed_websocket_is_told_and_comes_back(usdm: Wired, sockets: str
     await usdm.heard.until(QuoteChanged, at_least=quotes + 1)
 
 
+async def test_every_stream_says_in_every_life_that_it_is_up_and_whether_it_brings_the_account(
+    usdm: Wired,
+) -> None:
+    next_life = Heard()
+    task = asyncio.create_task(usdm.connector.run(next_life))
+    try:
+        await next_life.until(StreamDisconnected, at_least=3)
+        up = {
+            told.stream: told.account for told in next_life.of(StreamDisconnected, connected=True)
+        }
+        assert up == {"exchange:um:public-1": False, "exchange:um:market-1": False, USER: True}
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_expired_listen_key_is_noticed_and_replaced(usdm: Wired) -> None:  # R8
     usdm.misbehave(ExpireListenKey())
     await usdm.heard.until(StreamDisconnected, stream=USER, connected=False)
@@ -494,7 +510,9 @@ async def test_silent_websocket_is_noticed_by_what_the_venue_says_meanwhile(
             for name in ("public", "market"):
                 stream = f"exchange:um:{name}-1"
                 await wired.heard.until(StreamDisconnected, stream=stream, connected=False)
-                await wired.heard.until(StreamDisconnected, stream=stream, connected=True)
+                await wired.heard.until(
+                    StreamDisconnected, stream=stream, connected=True, at_least=2
+                )
             await wired.heard.until(MarkPriceChanged, mark_px=60500.0)
     finally:
         await relay.stop()
@@ -553,7 +571,7 @@ async def test_venue_that_comes_back_is_traded_with_again(market: PaperMarket) -
         await wired.heard.until(StreamDisconnected, stream=USER, connected=True, at_least=2)
         for name in ("public", "market"):
             await wired.heard.until(
-                StreamDisconnected, stream=f"exchange:um:{name}-1", connected=True
+                StreamDisconnected, stream=f"exchange:um:{name}-1", connected=True, at_least=2
             )
         await wired.query(order)
         assert wired.heard.of(OrderNotFound)

@@ -226,7 +226,7 @@ async def both(market: PaperMarket) -> AsyncIterator[Wired]:
     connectors = _connect(market, [PERP, COIN])
     wired = Wired(connectors, market, market.host.clock)
     task = asyncio.create_task(connectors.run(wired.heard))
-    await wired.heard.until(StreamDisconnected, connected=True, at_least=2)
+    await wired.heard.until(StreamDisconnected, account=True, connected=True, at_least=2)
     yield wired
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

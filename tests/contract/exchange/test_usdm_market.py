@@ -1,5 +1,6 @@
 """What the futures connector brings from the market: instruments, history, bars, quotes, marks, depth."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -21,9 +22,10 @@ from chimera.events import (
     TradePrinted,
     stream_of,
 )
+from chimera.events.health import AlertRaised
 from chimera.instruments import Market, Side
 from chimera.runtime.topology import streams_to_read
-from tests.contract.exchange.conftest import PERP, Wired, running
+from tests.contract.exchange.conftest import PERP, Heard, Wired, running
 from tests.contract.venue.conftest import HISTORY_BARS, PaperMarket
 
 
@@ -35,8 +37,18 @@ async def test_instruments_are_listed_with_the_venues_filters(usdm: Wired) -> No
 
 async def test_unlisted_symbol_is_left_out_and_the_others_trade(market: PaperMarket) -> None:
     async with running(market, symbols=["NOSUCHUSDT-PERP", PERP]) as wired:
-        await wired.heard.until(StreamDisconnected, connected=True)
+        await wired.heard.until(StreamDisconnected, account=True, connected=True)
         assert {e.instrument.symbol for e in wired.heard.of(InstrumentListed)} == {PERP}
+        [alert] = wired.heard.of(AlertRaised)
+        assert alert.symbol == "NOSUCHUSDT-PERP"
+        assert "does not list NOSUCHUSDT-PERP" in alert.detail
+
+        next_life = Heard()
+        task = asyncio.create_task(wired.connector.run(next_life))
+        await next_life.until(StreamDisconnected, account=True, connected=True)
+        assert not next_life.of(AlertRaised)  # it was told
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_history_holds_closed_bars_only(usdm: Wired) -> None:
@@ -50,7 +62,7 @@ async def test_history_holds_closed_bars_only(usdm: Wired) -> None:
 async def test_long_history_is_read_page_by_page_without_a_gap(
     market: PaperMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 20)
+    monkeypatch.setattr("apps.exchange.adapters.history.BARS_PER_READ", 20)
     async with running(market, history_bars=73) as wired:
         history = await wired.heard.until(HistoryLoaded)
     closes = [bar.ts_event for bar in history.bars]
@@ -61,7 +73,7 @@ async def test_long_history_is_read_page_by_page_without_a_gap(
 async def test_history_ends_where_the_venues_does(
     market: PaperMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 50)
+    monkeypatch.setattr("apps.exchange.adapters.history.BARS_PER_READ", 50)
     async with running(market, history_bars=5_000) as wired:
         history = await wired.heard.until(HistoryLoaded)
     assert len(history.bars) == HISTORY_BARS
@@ -71,7 +83,7 @@ async def test_history_ends_where_the_venues_does(
 async def test_history_that_is_not_answered_is_asked_for_again(
     market: PaperMarket, monkeypatch: pytest.MonkeyPatch, fault: AnyFault
 ) -> None:
-    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 20)
+    monkeypatch.setattr("apps.exchange.adapters.history.BARS_PER_READ", 20)
     market.server.call(lambda host: host.misbehave(fault))
     async with running(market, history_bars=73) as wired:
         history = await wired.heard.until(HistoryLoaded)
@@ -96,7 +108,7 @@ async def test_longer_history_is_brought_when_a_bundle_asks_for_it(
 async def test_long_outage_is_filled_page_by_page(
     fast_market: PaperMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.exchange.adapters.connector.BARS_PER_READ", 3)
+    monkeypatch.setattr("apps.exchange.adapters.history.BARS_PER_READ", 3)
     async with running(fast_market) as wired:
         await wired.heard.until(BarClosed, at_least=2)
         wired.misbehave(CloseSockets(sockets="market"))
@@ -118,8 +130,8 @@ async def test_bars_missed_while_the_websocket_was_down_are_filled(
             await wired.heard.until(BarClosed, at_least=times)
             wired.misbehave(CloseSockets(sockets="market"))
         await wired.heard.until(BarClosed, at_least=20)
-        back = wired.heard.of(StreamDisconnected, stream="exchange:um:market-1", connected=True)
-        assert back
+        ups = wired.heard.of(StreamDisconnected, stream="exchange:um:market-1", connected=True)
+        assert len(ups) >= 2
         assert_gapless(wired)
 
 

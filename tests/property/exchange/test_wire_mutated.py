@@ -16,7 +16,7 @@ from apps.exchange.adapters.wire_spot import spot_user_events
 from apps.exchange.adapters.wire_user import Children, user_events
 from chimera.clock import VirtualClock
 from chimera.errors import Unavailable
-from chimera.events import ServiceReported, decode, encode
+from chimera.events import AlertRaised, decode, encode
 from chimera.events.base import Event
 
 Path_ = tuple[str | int, ...]
@@ -64,9 +64,7 @@ def test_spoiled_account_message_is_read_or_refused(
         try:
             Connector.hand_on(connector, message, events, told.append)
         except Unavailable:
-            assert [type(event) for event in told] == [
-                ServiceReported
-            ]  # nothing of it, and an alert
+            assert [type(event) for event in told] == [AlertRaised]  # nothing of it, and an alert
         assert [decode(encode(event)) for event in told] == told
 
 

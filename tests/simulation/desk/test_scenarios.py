@@ -115,6 +115,7 @@ def stream(run: Run, *, connected: bool) -> None:
             ts_init=now,
             stream="exchange:user",
             connected=connected,
+            account=True,
         )
     )
 

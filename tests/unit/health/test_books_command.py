@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from apps.health.books import BooksReport
 from apps.health.management.commands import books
+from apps.health.selectors.books import BooksReport
 
 
 def report(*differences: str) -> BooksReport:

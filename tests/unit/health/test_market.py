@@ -14,8 +14,9 @@ from apps.health.probes import BEHIND_WALL_MS, SILENT_BARS, SILENT_WALL_MS, mark
 from apps.health.warm_up import SymbolWarmUp, warm_ups
 from chimera.clock import MINUTE, WallClock
 from chimera.events import BundleActivated, HistoryLoaded, encode
+from chimera.events.health import UNLISTED
 from chimera.store import Store, Write, open_store
-from tests.support.builders import BUNDLE_HASH, START, SYMBOL, bar, signal
+from tests.support.builders import BUNDLE_HASH, START, SYMBOL, alert_raised, bar, signal
 from tests.support.bundles import GOOD_BUNDLE
 
 NOW = START + 1_000 * MINUTE
@@ -70,6 +71,11 @@ def test_warm_up_says_how_far_it_is() -> None:
     assert market_trouble(Feed(now=NOW), [warming, none], MINUTE) == (
         "warming up: BTCUSDT-PERP 12 of 190 bars, 1 of 8 factors, ETHUSDT-PERP has no bar yet"
     )
+
+
+def test_symbol_that_the_venue_does_not_list_is_no_warm_up() -> None:
+    found = [symbol(), symbol("FOOUSDT-PERP", last_close=None, is_listed=False)]
+    assert market_trouble(Feed(now=NOW), found, MINUTE) == "the venue does not list FOOUSDT-PERP"
 
 
 @pytest.fixture
@@ -146,6 +152,17 @@ def test_warm_up_counts_the_bars_of_the_history_and_those_since() -> None:
     [found] = warm_ups(store, ACTIVE)
     assert (found.bars_loaded, found.factors_known, found.is_ready) == (needed, 1, True)
     assert found.last_close == START + 6 * MINUTE
+
+
+def test_warm_up_knows_from_its_alert_that_a_symbol_is_not_listed_until_it_has_bars() -> None:
+    store = open_store("memory://")
+    told = msgspec.structs.replace(alert_raised("", START, "exchange"), symbol=SYMBOL)
+    store.write([Write("alerts", f"{UNLISTED}:{SYMBOL}:{START}", told, SYMBOL, START)])
+    [found] = warm_ups(store, ACTIVE)
+    assert (found.is_listed, found.is_ready) == (False, False)
+    keep_history(store, 4)
+    [found] = warm_ups(store, ACTIVE)
+    assert found.is_listed
 
 
 def test_warm_up_begins_again_with_another_generation() -> None:

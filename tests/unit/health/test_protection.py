@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from apps.health.protection import position_newest, protections
+from apps.health.selectors.protection import position_newest, protections
 from chimera.events import encode
 from chimera.events.orders import OrderState
 from chimera.store import Write, open_store
@@ -38,6 +38,20 @@ def test_position_without_stop_is_unprotected():
     assert not found.is_protected
     assert found.acknowledged_qty == 0
     assert found.trigger_px is None
+
+
+def test_position_left_to_its_stop_is_seen_however_much_others_write():
+    story = open_story()
+    store = recorded(story)
+    for number in range(501):  # of the bundle that came after
+        for collection in ("signals", "positions_snapshots", "orders"):
+            body = {"ts": story.now + 1 + number, "symbol": "ETHUSDT-PERP"}
+            store.insert(collection, f"newer:{number}", body)
+
+    [found] = protections(store)
+
+    assert found.position.symbol == SYMBOL
+    assert found.is_protected
 
 
 def test_position_with_stop_for_a_part_is_unprotected():

@@ -52,7 +52,7 @@ def mark(bench: RouterBench, px: float, symbol: str) -> None:
 
 def alerts(bench: RouterBench) -> list[tuple[ServiceState, str]]:
     kept = [msgspec.json.decode(record.body) for record in bench.recorded("alerts")]
-    return [(ServiceState(body["state"]), body["detail"]) for body in kept]
+    return [(ServiceState(body["severity"]), body["detail"]) for body in kept]
 
 
 def test_position_of_others_is_told_and_gets_a_stop_below_the_mark() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from chimera.events import ACCOUNT, MarginSettingsChanged, PrepareSymbol, StreamDisconnected
 from chimera.events.decisions import Action
-from chimera.events.health import ServiceReported
+from chimera.events.health import AlertRaised
 from chimera.events.orders import OrderState, Purpose
 from tests.support.routers import QTY, SYMBOL, RouterBench
 
@@ -135,7 +135,7 @@ def test_people_are_told_once_of_what_the_settings_lack() -> None:
         bench.wait(30_000)
 
     [kept] = bench.recorded("alerts")
-    assert isinstance(kept.document, ServiceReported)
+    assert isinstance(kept.document, AlertRaised)
     assert "multi-assets mode is on" in kept.document.detail
     assert SYMBOL in kept.document.detail
 

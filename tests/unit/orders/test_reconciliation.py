@@ -40,12 +40,13 @@ def reborn(bench: RouterBench, *, book: SymbolBook | None = None) -> RouterBench
     return again
 
 
-def stream(bench: RouterBench, *, connected: bool) -> None:
+def stream(bench: RouterBench, *, connected: bool, name: str = "user") -> None:
     bench.tell(
         StreamDisconnected(
-            id=f"s{bench.now}{connected}",
-            stream="exchange:user",
+            id=f"s:{name}:{bench.now}:{connected}",
+            stream=f"exchange:{name}",
             connected=connected,
+            account=name == "user",
             ts_event=bench.now,
             ts_init=bench.now,
         )
@@ -112,6 +113,30 @@ def test_answer_to_a_question_from_before_the_stream_was_lost_proves_nothing() -
 
     assert bench.book.qty == QTY
     assert not bench.router.state.halted_by
+
+
+def test_market_stream_lost_before_a_new_life_does_not_halt_it_once_it_is_up() -> None:
+    bench = RouterBench().ready()
+    stream(bench, connected=False, name="public-1")  # what a new life begins with
+    assert bench.enter(name="refused").state is S.REFUSED
+
+    stream(bench, connected=True, name="public-1")
+    bench.account(D(0))
+    bench.prepare()
+
+    assert bench.enter(name="passes").state is S.SUBMITTED
+
+
+def test_start_with_many_market_streams_begins_no_more_comparisons_than_with_the_users() -> None:
+    bench = RouterBench().ready()
+    begun = len(bench.published(TradingHalted))
+    for number in range(1, 9):
+        stream(bench, connected=True, name=f"public-{number}")
+    assert len(bench.published(TradingHalted)) == begun
+
+    stream(bench, connected=True)
+
+    assert len(bench.published(TradingHalted)) == begun + 1
 
 
 def test_answer_delivered_twice_is_not_a_second_look() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from structlog.contextvars import clear_contextvars, merge_contextvars
 from structlog.testing import capture_logs
@@ -23,7 +24,7 @@ from chimera.events import (
     encode,
 )
 from chimera.events.base import Command, Event
-from chimera.events.health import ServiceReported, ServiceState
+from chimera.events.health import AlertRaised, ServiceReported, ServiceState
 from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
@@ -229,6 +230,19 @@ class Worker:
 
         await asyncio.wait_for(poll(), DEADLINE_S)
 
+    async def beats(self, state: ServiceState, detail: str) -> None:
+        """Wait for a heartbeat that says so."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                told = await self.published(ServiceReported, "health:events")
+                if told and (told[-1].state, told[-1].detail) == (state, detail):
+                    return
+                await asyncio.sleep(0.005)
+
+    def another(self, name: str) -> MemoryBus:
+        """Return the bus of another worker."""
+        return MemoryBus(self.broker, producer=name, epoch=1)
+
     def sleep_through_lease(self) -> None:
         """Let the worker wake up after the end of its lease, without having noticed."""
         self.backend._held["service:core"].end = 0.0
@@ -312,25 +326,35 @@ async def test_session_tells_of_a_lost_stream_at_every_heartbeat_until_it_is_bac
         lost = StreamDisconnected(id="l", ts_event=1, ts_init=1, stream="user", connected=False)
         worker.port.inputs.put_nowait(lost)
 
-        async def heard(state: ServiceState, detail: str) -> None:
-            while True:
-                beats = await worker.published(ServiceReported, "health:events")
-                if beats and (beats[-1].state, beats[-1].detail) == (state, detail):
-                    return
-                await asyncio.sleep(0.005)
-
-        await asyncio.wait_for(heard(ServiceState.DEGRADED, "user: lost"), DEADLINE_S)
+        await worker.beats(ServiceState.DEGRADED, "user: lost")
         back = StreamDisconnected(id="b", ts_event=2, ts_init=2, stream="user", connected=True)
         worker.port.inputs.put_nowait(back)
-        await asyncio.wait_for(heard(ServiceState.OK, ""), DEADLINE_S)
+        await worker.beats(ServiceState.OK, "")
         told = [e.id for e in await worker.published(StreamDisconnected, "health:events")]
         assert told.count("l") >= 2
         assert told[-1] == "b"
 
 
+async def test_session_stream_lost_in_the_life_before_is_told_until_this_one_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.01)
+    lost = StreamDisconnected(id="l", ts_event=1, ts_init=1, stream="public-1", connected=False)
+
+    async with Worker() as worker:
+        worker.port.inputs.put_nowait(lost)
+        await worker.until(lambda: lost in worker.heard)
+        worker.sleep_through_lease()
+        await worker.until(lambda: len(worker.lives) == 2 and lost in worker.heard)
+        await worker.beats(ServiceState.DEGRADED, "public-1: lost")
+        up = StreamDisconnected(id="u", ts_event=2, ts_init=2, stream="public-1", connected=True)
+        worker.port.inputs.put_nowait(up)
+        await worker.beats(ServiceState.OK, "")
+
+
 async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_back() -> None:
     worker = Worker(streams=("pos:events",))
-    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    other = worker.another("exchange")
     async with worker:
         for number in (1, 3):
             halt = TradingHalted(id=f"h{number}", ts_event=1, ts_init=1, source="x", reason="y")
@@ -344,9 +368,24 @@ async def test_session_messages_that_are_missing_count_as_a_lost_stream_that_is_
         ]
 
 
+async def test_session_own_events_that_come_back_on_a_stream_are_not_heard_again() -> None:
+    async with Worker(streams=("health:events",)) as worker:
+        halt = TradingHalted(id="h", ts_event=1, ts_init=1, source="clock", reason="off")
+        resumed = TradingResumed(id="r", ts_event=2, ts_init=2, source="clock")
+        for event in (halt, resumed):
+            worker.port.inputs.put_nowait(event)
+        entries = worker.broker.stream("health:events").entries
+        await worker.until(lambda: any(encode(resumed) == told.payload for told in entries))
+
+        after = msgspec.structs.replace(halt, id="after", source="other")
+        await worker.another("exchange").publish([Outgoing("health:events", encode(after))])
+        await worker.until(lambda: after in worker.heard)
+        assert [event for event in worker.heard if event in (halt, resumed)] == [halt, resumed]
+
+
 async def test_session_halt_of_another_worker_outlives_the_lease() -> None:
     worker = Worker(streams=("health:events",))
-    other = MemoryBus(worker.broker, producer="exchange", epoch=1)
+    other = worker.another("exchange")
     async with worker:
         halt = TradingHalted(
             id="h", ts_event=1, ts_init=1, source="exchange:um:clock", reason="off"
@@ -386,7 +425,7 @@ async def test_session_bundle_no_core_can_take_leaves_the_one_before_without_new
     async with Worker({bad.id: 99}, streams=["cfg:events"], first=(first,)) as worker:
         await worker.until(lambda: worker.generations() == [1])
         if how == "by stream":
-            await worker.bus.publish([Outgoing("cfg:events", encode(bad))])
+            await worker.another("config").publish([Outgoing("cfg:events", encode(bad))])
         else:
             worker.runtime.learn(bad)
         await worker.until(lambda: len(worker.recorded("alerts")) >= 1)
@@ -494,7 +533,7 @@ async def test_session_effects_the_record_refuses_are_given_up_and_others_go_on(
 
 async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert() -> None:
     async with Worker(streams=["signals:new"]) as worker:
-        await worker.bus.publish([Outgoing("signals:new", b"{}")])
+        await worker.another("strategy").publish([Outgoing("signals:new", b"{}")])
         await worker.until(lambda: len(worker.recorded("alerts")) == 1)
     (alert,) = worker.store.query("alerts").documents
     assert "signals:new" in alert.body["detail"]
@@ -502,13 +541,18 @@ async def test_session_message_nobody_understands_is_a_dead_letter_with_an_alert
 
 
 async def test_session_alert_of_the_exchange_is_kept_and_told() -> None:
-    alert = ServiceReported(
-        id="unreadable:1", ts_event=1, ts_init=1, service="exchange", state=ServiceState.ERROR
+    alert = AlertRaised(
+        id="unreadable:1",
+        ts_event=1,
+        ts_init=1,
+        service="exchange",
+        severity=ServiceState.ERROR,
+        detail="it cannot be read",
     )
     async with Worker() as worker:
         worker.port.inputs.put_nowait(alert)
         await worker.until(lambda: worker.recorded("alerts") == [alert.id])
-    assert alert in await worker.published(ServiceReported, "health:events")
+    assert alert in await worker.published(AlertRaised, "health:events")
 
 
 async def test_session_failures_that_are_over_do_not_slow_later_restarts(

@@ -4,8 +4,10 @@ import pytest
 
 from chimera.events import BarClosed, QuoteChanged
 from chimera.events.base import Event
+from chimera.events.health import ServiceState
 from chimera.runtime import waiting
 from chimera.runtime.waiting import Conflation, Room, Waiting
+from tests.support.builders import alert_raised, service_reported
 
 MAX, UNTOUCHED = 40, 4
 
@@ -59,6 +61,17 @@ def test_quotes_beyond_the_bound_leave_only_the_newest_of_each_symbol() -> None:
     left = [event.id for event in queue.oldest(MAX)]
     assert left == ["q0", "q1", "q2", "q3", "q38", "q39"]
     assert room.there.is_set()
+
+
+def test_alerts_are_kept_where_only_the_newest_heartbeat_is() -> None:
+    queue: Waiting[Event] = Waiting("test", Room(), keeps)
+    beats = [service_reported("exchange", ServiceState.OK, number) for number in range(MAX - 2)]
+    alerts = [alert_raised("given up", number, "exchange") for number in range(2)]
+
+    for event in (*beats[:20], alerts[0], *beats[20:-1], alerts[1], beats[-1]):
+        queue.append(event)
+
+    assert queue.oldest(MAX) == [*beats[:UNTOUCHED], *alerts, beats[-1]]
 
 
 def test_what_may_not_be_lost_stops_inputs_until_most_is_dealt_with() -> None:

@@ -1,5 +1,6 @@
 """The strategy: what is unknown never acts, in doubt no new risk, and every bar is decided once."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -33,6 +34,7 @@ from chimera.events import (
 from chimera.events.base import Event
 from chimera.events.decisions import Action, HoldReason, PositionView
 from chimera.events.features import MarketInputs
+from chimera.events.health import AlertRaised
 from chimera.events.orders import OrderRecord, OrderState, OrderType, Purpose
 from chimera.instruments import Side
 from chimera.runtime.contract import Effect, Publish, Record
@@ -450,6 +452,39 @@ def test_b7_signal_that_waited_for_a_whole_bar_leads_to_nothing() -> None:
     assert (decision.rule, decision.reason) == ("turn", HoldReason.LEARNED_LATE)
     assert decision == decide(policy(), signal(-5.0), decision.position), "a replay repeats it"
     assert not published(effects, IntentIssued)
+
+
+def decided_after(
+    strategy: Strategy, lags: Iterable[int], *, symbol: str = SYMBOL, first: int = 0
+) -> list[AlertRaised]:
+    """Decide about bars that close one after another, each so many seconds after its close."""
+    alerts = []
+    for number, lag in enumerate(lags, start=first):
+        bar_closed = T0 + number * MINUTE
+        told = msgspec.structs.replace(signal(at=bar_closed), symbol=symbol)
+        effects = strategy.handle(told, bar_closed + lag * 1_000)
+        alerts += [
+            e.document for e in effects if isinstance(e, Record) and e.collection == "alerts"
+        ]
+    return alerts
+
+
+def test_b7_bars_decided_ever_later_raise_one_alert_until_they_are_in_time_again() -> None:
+    strategy = ready()
+
+    (alert,) = decided_after(strategy, [5, 61, 75, 90, 80, 95])
+    assert (alert.symbol, alert.service) == (SYMBOL, "strategy")
+    assert "75 s after" in alert.detail
+    assert decided_after(strategy, [61, 61], symbol="ETHUSDT-PERP") == []  # the same spell
+
+    assert decided_after(strategy, [5], symbol="ETHUSDT-PERP", first=2) == []
+    assert len(decided_after(strategy, [59, 61, 61, 61], first=6)) == 1
+
+
+def test_b7_bars_that_an_outage_held_back_raise_no_alert() -> None:
+    strategy = ready()
+
+    assert decided_after(strategy, [3, *range(3_600, 0, -59), 2, 70, 9, 65, 5]) == []
 
 
 def test_restart_knows_position_pending_order_and_last_bar() -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.config.selectors import activation_active
 from apps.exchange.worker import connect, venue_clock
-from apps.health.books import BooksReport, account_reported, books_compare
+from apps.health.selectors.books import BooksReport, account_reported, books_compare
 from chimera.errors import ChimeraError
 from chimera.events import AccountReported, BundleActivated
 from chimera.store.shared import shared_store

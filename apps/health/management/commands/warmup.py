@@ -46,8 +46,13 @@ class Command(BaseCommand):
             raise CommandError(f"{error.code}: {error.message}") from error
         except KeyboardInterrupt:
             sys.exit(130)
-        waiting = [symbol.symbol for symbol in found if not symbol.is_ready]
-        if not waiting:
+        unlisted = [symbol.symbol for symbol in found if not symbol.is_listed]
+        if unlisted:
+            console.print(f"The venue does not list {', '.join(unlisted)}.")
+        waiting = [symbol.symbol for symbol in found if symbol.is_listed and not symbol.is_ready]
+        if len(unlisted) == len(found):
+            console.print("There is nothing to decide about.")
+        elif not waiting:
             console.print("The desk is ready to decide.")
         elif ended_at is not None:
             console.print(
@@ -116,6 +121,8 @@ def _display(console: Console) -> _Bars | _Lines:
 
 
 def _factors(found: SymbolWarmUp) -> str:
+    if not found.is_listed:
+        return "not listed by the venue"
     known = f"{found.factors_known} of {found.factors} factors known"
     return f"{known}, ready" if found.is_ready else known
 
@@ -132,7 +139,8 @@ def _watch(
                 display.show(symbol)
             now = time.monotonic()
             is_over = deadline is not None and now >= deadline
-            if all(symbol.is_ready for symbol in found) or ended_at is not None or is_over:
+            is_done = all(symbol.is_ready or not symbol.is_listed for symbol in found)
+            if is_done or ended_at is not None or is_over:
                 return found, ended_at
             if now >= feed_due:
                 feed_due = now + FEED_EVERY_S

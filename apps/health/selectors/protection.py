@@ -13,6 +13,7 @@ from chimera.events.orders import ACKNOWLEDGED, OrderRecord, Purpose
 from chimera.events.positions import PositionChanged
 from chimera.instruments import Side
 from chimera.money import ZERO
+from chimera.runtime.restore import traded_symbols
 from chimera.store import Collection, Store
 
 _NEWEST_READ = 500
@@ -39,7 +40,7 @@ def protections(store: Store) -> list[Protection]:
 
 
 def positions_newest(store: Store) -> list[PositionChanged]:
-    """Return the newest snapshot of every symbol that lately signalled or traded, by symbol."""
+    """Return the newest snapshot of every symbol that ever had a position, by symbol."""
     found = (position_newest(store, symbol) for symbol in symbols_known(store))
     return [position for position in found if position is not None]
 
@@ -71,9 +72,12 @@ def stops_resting(store: Store) -> list[OrderRecord]:
 
 
 def symbols_known(store: Store) -> list[str]:
-    """Return the symbols of the newest signals, positions and orders, sorted."""
-    symbols: set[str] = set()
-    for collection in (Collection.SIGNALS, Collection.POSITIONS_SNAPSHOTS, Collection.ORDERS):
+    """Return every symbol ever traded and those of the newest signals and orders, sorted.
+
+    A position may be left to its stop while a bundle of other symbols writes the newest documents.
+    """
+    symbols = set(traded_symbols(store))
+    for collection in (Collection.SIGNALS, Collection.ORDERS):
         page = store.query(collection, order="desc", limit=_NEWEST_READ)
         symbols.update(str(d.body["symbol"]) for d in page.documents if "symbol" in d.body)
     return sorted(symbols)

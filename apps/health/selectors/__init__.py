@@ -1,0 +1,1 @@
+"""Reads: how everything is, what protects each position, whether the books are equal."""
