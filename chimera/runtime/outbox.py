@@ -22,8 +22,8 @@ from chimera.errors import ChimeraError, Conflict, InvalidInput
 from chimera.events import encode, stream_of
 from chimera.events.base import Command, Event
 from chimera.events.orders import Purpose, SubmitOrder
-from chimera.runtime.patience import Trouble, until_done
-from chimera.runtime.waiting import UNTOUCHED, Conflation, Room, Waiting
+from chimera.runtime.queues import UNTOUCHED, BoundedQueue, Conflation, Room
+from chimera.runtime.retry import Trouble, until_done
 from chimera.store.interface import WRITE_BATCH_MAX, Store, Write
 
 log = structlog.get_logger(__name__)
@@ -86,8 +86,8 @@ class Outbox:
         self._trouble = trouble
         self._refused = refused
         self._stream_of = stream_of
-        self._to_record: Waiting[Batch] = Waiting("to record", room, _thin)
-        self._to_publish: Waiting[Batch] = Waiting("to publish", room, _thin)
+        self._to_record: BoundedQueue[Batch] = BoundedQueue("to record", room, _thin)
+        self._to_publish: BoundedQueue[Batch] = BoundedQueue("to publish", room, _thin)
         self._record_wanted = asyncio.Event()
         self._publish_wanted = asyncio.Event()
         self._put = 0  # how many batches there ever were

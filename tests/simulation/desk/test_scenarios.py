@@ -253,8 +253,10 @@ def test_money_moved_in_while_nobody_listened_is_no_gain_of_the_day() -> None:
     after = run.bodies("positions_snapshots", EquityMarked)[-1]
     assert after.day_pnl_usdt <= before
     assert abs(after.transferred_usdt) < 1  # what went out before, and what was booked
-    (alert,) = run.store.query("alerts").documents
-    assert "no fact explains" in alert.body["detail"]
+    told = {alert.body["detail"] for alert in run.store.query("alerts").documents}
+    assert [detail for detail in told if "no fact explains" in detail]
+    assert [detail for detail in told if "adopted" in detail]
+    assert len(told) == 2
     assert_books_agree(run)
     finish(run, bars)
 

@@ -12,7 +12,7 @@ from chimera.events import TradingHalted, decode
 from chimera.events.base import Command
 from chimera.runtime.contract import Record
 from chimera.runtime.outbox import Batch, Outbox
-from chimera.runtime.waiting import Room
+from chimera.runtime.queues import Room
 from chimera.store.interface import Store, Write
 from chimera.store.memory import MemoryStore
 

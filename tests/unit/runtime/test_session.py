@@ -29,7 +29,7 @@ from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
-from chimera.runtime import outbox, session, troubles, waiting
+from chimera.runtime import cores, outbox, session
 from chimera.runtime.contract import Ask, Effect, Record, Service
 from chimera.runtime.live import LiveRuntime
 from chimera.store.interface import Page, Write
@@ -260,7 +260,7 @@ class Worker:
 
 @pytest.fixture(autouse=True)
 def _quick_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RESTART_S", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(cores, "RESTART_S", (0.01, 0.01, 0.01))
 
 
 async def test_session_event_is_recorded_then_asked_then_published() -> None:
@@ -400,7 +400,7 @@ async def test_session_halt_of_another_worker_outlives_the_lease() -> None:
 async def test_session_cores_built_anew_begin_with_the_newest_bundle(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "RESTART_S", (0.01,))
+    monkeypatch.setattr(cores, "RESTART_S", (0.01,))
     monkeypatch.setattr(Core, "consumes", (*Core.consumes, BundleActivated))
     failures = {"bar-1": 1} if how == "a core raises" else {}
     async with Worker(failures, first=(activation(bundle(), generation=1),)) as worker:
@@ -451,7 +451,7 @@ async def test_session_event_that_always_fails_is_given_up_with_an_alert() -> No
             worker.port.inputs.put_nowait(bar(number))
         await worker.until(lambda: worker.recorded() == ["bar-1", "bar-3"])
         await worker.until(lambda: len(worker.recorded("alerts")) == 1)
-        assert len(worker.lives) == 1 + session.ATTEMPTS_PER_EVENT
+        assert len(worker.lives) == 1 + cores.ATTEMPTS_PER_EVENT
 
 
 async def test_session_lease_lost_begins_again_from_the_record() -> None:
@@ -469,7 +469,7 @@ async def test_session_new_life_ends_the_troubles_of_the_one_before() -> None:
     async with Worker() as worker:
         await worker.until(lambda: bool(worker.lives))
     resumed = await worker.published(TradingResumed, "health:events")
-    assert {event.source for event in resumed} == {f"{cause}:core" for cause in troubles.CAUSES}
+    assert {event.source for event in resumed} == {f"{cause}:core" for cause in halts.CAUSES}
 
 
 async def test_session_second_worker_waits_while_the_first_holds_the_lease() -> None:
@@ -562,7 +562,7 @@ async def test_session_failures_that_are_over_do_not_slow_later_restarts(
         for number in (1, 2):
             worker.port.inputs.put_nowait(bar(number))
         await worker.until(lambda: worker.recorded() == ["bar-2"])
-        monkeypatch.setattr(session, "RESTART_S", (0.01, 60.0, 60.0))
+        monkeypatch.setattr(cores, "RESTART_S", (0.01, 60.0, 60.0))
         worker.port.inputs.put_nowait(bar(3))
         await worker.until(lambda: worker.recorded() == ["bar-2", "bar-3"])
 
@@ -581,8 +581,8 @@ async def test_session_core_that_fails_at_its_start_slows_down_and_says_so_once(
 async def test_session_stops_listening_when_too_much_waits_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "WAITING_MAX", 40)
-    monkeypatch.setattr(waiting, "UNTOUCHED", 4)
+    monkeypatch.setattr(queues, "WAITING_MAX", 40)
+    monkeypatch.setattr(queues, "UNTOUCHED", 4)
     async with Worker() as worker:
         await worker.until(lambda: worker.port.listening)
         worker.store.sick = True

@@ -19,7 +19,7 @@ from chimera.events import decode
 from chimera.events.base import Command, Event
 from chimera.locks import Fence
 from chimera.runtime.acknowledging import Acknowledger
-from chimera.runtime.patience import Trouble
+from chimera.runtime.retry import Trouble
 from chimera.runtime.topology import ROUTER_LEASE
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ class Receipt:
     give_up: Callable[[str], Coroutine[Any, Any, None]]
 
 
-class StreamReader:
+class StreamConsumer:
     """One worker's subscription.
 
     Parameters

@@ -87,7 +87,7 @@ class Room:
             self.there.set()
 
 
-class Waiting(Generic[Item]):
+class BoundedQueue(Generic[Item]):
     """One queue, oldest first.
 
     Parameters

@@ -5,8 +5,8 @@ import pytest
 from chimera.events import BarClosed, QuoteChanged
 from chimera.events.base import Event
 from chimera.events.health import ServiceState
-from chimera.runtime import waiting
-from chimera.runtime.waiting import Conflation, Room, Waiting
+from chimera.runtime import queues
+from chimera.runtime.queues import BoundedQueue, Conflation, Room
 from tests.support.builders import alert_raised, service_reported
 
 MAX, UNTOUCHED = 40, 4
@@ -14,8 +14,8 @@ MAX, UNTOUCHED = 40, 4
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "WAITING_MAX", MAX)
-    monkeypatch.setattr(waiting, "UNTOUCHED", UNTOUCHED)
+    monkeypatch.setattr(queues, "WAITING_MAX", MAX)
+    monkeypatch.setattr(queues, "UNTOUCHED", UNTOUCHED)
 
 
 def keeps(event: Event, conflation: Conflation) -> bool:
@@ -53,7 +53,7 @@ def bar(number: int) -> BarClosed:
 
 def test_quotes_beyond_the_bound_leave_only_the_newest_of_each_symbol() -> None:
     room = Room()
-    queue: Waiting[Event] = Waiting("test", room, keeps)
+    queue: BoundedQueue[Event] = BoundedQueue("test", room, keeps)
 
     for number in range(MAX):
         queue.append(quote(number))
@@ -64,7 +64,7 @@ def test_quotes_beyond_the_bound_leave_only_the_newest_of_each_symbol() -> None:
 
 
 def test_alerts_are_kept_where_only_the_newest_heartbeat_is() -> None:
-    queue: Waiting[Event] = Waiting("test", Room(), keeps)
+    queue: BoundedQueue[Event] = BoundedQueue("test", Room(), keeps)
     beats = [service_reported("exchange", ServiceState.OK, number) for number in range(MAX - 2)]
     alerts = [alert_raised("given up", number, "exchange") for number in range(2)]
 
@@ -76,7 +76,7 @@ def test_alerts_are_kept_where_only_the_newest_heartbeat_is() -> None:
 
 def test_what_may_not_be_lost_stops_inputs_until_most_is_dealt_with() -> None:
     room = Room()
-    queue: Waiting[Event] = Waiting("test", room, keeps)
+    queue: BoundedQueue[Event] = BoundedQueue("test", room, keeps)
 
     for number in range(MAX):
         queue.append(bar(number))

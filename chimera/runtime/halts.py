@@ -11,7 +11,7 @@ CAUSES = tuple(
 )
 
 
-class Troubles:
+class Halts:
     """Stops new risk while anything is in trouble here.
 
     Parameters
