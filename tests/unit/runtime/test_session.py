@@ -29,7 +29,7 @@ from chimera.events.orders import OrderType, Purpose
 from chimera.instruments import Side
 from chimera.locks import LEASE_TTL_MS, Lease, Leases, MemoryLeases
 from chimera.money import decimal_of
-from chimera.runtime import cores, outbox, session
+from chimera.runtime import cores, halts, outbox, queues, session
 from chimera.runtime.contract import Ask, Effect, Record, Service
 from chimera.runtime.live import LiveRuntime
 from chimera.store.interface import Page, Write
