@@ -87,3 +87,13 @@ def bad_interval() -> VenueError:
 
 def unknown_listen_key() -> VenueError:
     return VenueError(-1125, "This listenKey does not exist.")
+
+
+def unsupported() -> VenueError:
+    return VenueError(-1020, "This operation is not supported.")
+
+
+def asset_mode_unchanged() -> VenueError:
+    return VenueError(
+        -4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly."
+    )

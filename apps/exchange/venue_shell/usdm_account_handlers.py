@@ -116,6 +116,26 @@ def multi_assets_mode(call: Call) -> Json:
     return {"multiAssetsMargin": False}
 
 
+def set_multi_assets_mode(call: Call) -> Json:
+    """Refuse: USDT is the only margin, and that is so already."""
+    call.params.required("multiAssetsMargin")
+    if call.params.flag("multiAssetsMargin"):
+        raise refusals.unsupported()
+    raise refusals.asset_mode_unchanged()
+
+
+def fee_burn(call: Call) -> Json:
+    return {"feeBurn": False}
+
+
+def set_fee_burn(call: Call) -> Json:
+    """Fees are taken in USDT and never in BNB: this can only be switched off."""
+    call.params.required("feeBurn")
+    if call.params.flag("feeBurn"):
+        raise refusals.unsupported()
+    return SUCCESS
+
+
 def position_margin(call: Call) -> Json:
     amount = call.params.required_decimal("amount")
     kind = call.params.required_integer("type")

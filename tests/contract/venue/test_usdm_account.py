@@ -127,3 +127,21 @@ def test_trading_fees_are_the_regular_ones(usdm: Any, spot: Any) -> None:
     assert usdm.fetch_trading_fee(PERP)["taker"] == 0.0005
     assert usdm.fetch_trading_fee(PERP)["maker"] == 0.0002
     assert spot.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
+
+
+def test_fees_are_burnt_in_no_bnb_and_cannot_be(usdm: Any) -> None:
+    assert usdm.fapiPrivateGetFeeBurn() == {"feeBurn": False}
+    assert usdm.fapiPrivatePostFeeBurn({"feeBurn": "false"})["msg"] == "success"
+    with pytest.raises(ccxt.BadRequest, match="-1020"):
+        usdm.fapiPrivatePostFeeBurn({"feeBurn": "true"})
+    with pytest.raises(ccxt.BadRequest, match="-1102"):
+        usdm.fapiPrivatePostFeeBurn()
+    assert usdm.fapiPrivateGetFeeBurn() == {"feeBurn": False}
+
+
+def test_usdt_is_the_only_margin_and_stays_so(usdm: Any) -> None:
+    assert usdm.fapiPrivateGetMultiAssetsMargin() == {"multiAssetsMargin": False}
+    with pytest.raises(ccxt.BadRequest, match="-1020"):
+        usdm.fapiPrivatePostMultiAssetsMargin({"multiAssetsMargin": "true"})
+    with pytest.raises(ccxt.ExchangeError, match="-4171"):
+        usdm.fapiPrivatePostMultiAssetsMargin({"multiAssetsMargin": "false"})
