@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from apps.exchange.adapters.exchange_info import find_exchange_info, list_recorded
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import Kind, find_recordings, read_klines
 from apps.exchange.core.venue.actions import Action, Bar
-from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.experiments.core.desk import ACCOUNT_ID, Desk, build_desk
 from chimera.bundles import Bundle
 from chimera.clock import Millis
@@ -61,6 +61,7 @@ def open_simulation(
     paths: Sequence[Path],
     *,
     bundle: Bundle,
+    exchange_info: Sequence[Path] = (),
     wallet_usdt: Decimal = Decimal(10_000),
     bars: int | None = None,
 ) -> Simulation:
@@ -69,6 +70,7 @@ def open_simulation(
     Parameters
     ----------
     paths : klines, and optionally funding and mark prices, of the bundle's symbols; others are passed over
+    exchange_info : payloads to take filters from; by default those beside the files, as the venue does
     bars : stop after so many bars of all symbols together
 
     Raises
@@ -90,16 +92,19 @@ def open_simulation(
             f"no file holds {bundle.interval} bars of {', '.join(missing)}, which the bundle trades",
             field="data",
         )
-    symbols: dict[Market, list[str]] = {}
+    symbols: dict[Market, set[str]] = {}
     for recording in klines:
-        symbols.setdefault(recording.market, []).append(recording.symbol)
+        symbols.setdefault(recording.market, set()).add(recording.symbol)
     rows = [read_klines(recording.path) for recording in klines]
     total = sum(len(columns.open_time) for columns in rows)
     start = min(int(columns.open_time[0]) for columns in rows)
     store = MemoryStore()
     desk = build_desk(
         bundle,
-        instruments={m: list_symbols(m, sorted(set(names))) for m, names in symbols.items()},
+        instruments=list_recorded(
+            {market: sorted(names) for market, names in symbols.items()},
+            exchange_info or find_exchange_info(klines),
+        ),
         store=store,
         start=start,
         wallet_usdt=wallet_usdt,

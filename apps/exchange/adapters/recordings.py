@@ -5,10 +5,7 @@ truncated file raises `InvalidInput` naming the file, the place and the rule it 
 feeds are lines, not columns: `depth_log.py`.
 """
 
-import gzip
-import json
 import re
-import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +21,6 @@ import pyarrow.parquet as pq
 
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.klines import KlineRows
-from apps.exchange.core.venue.instruments import VenueInstrument, parse_symbol
 from chimera.clock import INTERVALS, Millis
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
@@ -187,29 +183,6 @@ def read_trades(path: Path) -> Iterator[tuple[Millis, RecordedTrade]]:
     )
 
 
-def read_exchange_info(
-    path: Path, market: Market, symbols: Sequence[str] | None = None
-) -> dict[str, VenueInstrument]:
-    """Read an exchangeInfo payload, plain or gzipped; `symbols` picks some, by default all that trade.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no such payload, or lacks a symbol asked for.
-    """
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        listed: Sequence[Mapping[str, Any]] = json.loads(raw)["symbols"]
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as e:
-        raise broken(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
-    by_name = {info["symbol"]: info for info in listed}
-    if symbols is None:
-        symbols = [name for name, info in by_name.items() if info.get("status") == "TRADING"]
-    if missing := [name for name in symbols if name not in by_name]:
-        raise broken(path, "symbols", f"it does not list {', '.join(missing)}")
-    return {name: parse_symbol(market, _without_blanks(by_name[name])) for name in symbols}
-
-
 def broken(path: Path, place: str, rule: str) -> InvalidInput:
     """Return what to raise about a file."""
     return InvalidInput(f"{path.name}: {place}: {rule}", file=path.name, field=place, rule=rule)
@@ -261,9 +234,3 @@ def _require_rising(path: Path, name: str, column: Column) -> None:
 def _require_rows(path: Path, name: str, holds: npt.NDArray[np.bool_], rule: str) -> None:
     if not holds.all():
         raise broken(path, f"column {name}, row {int(np.argmin(holds))}", f"must be {rule}")
-
-
-def _without_blanks(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the empty fields that some clients write into filters."""
-    filters = [{k: v for k, v in one.items() if v != ""} for one in info["filters"]]
-    return {**info, "filters": filters}

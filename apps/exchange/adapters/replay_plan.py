@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from apps.exchange.adapters.depth_log import check_depth
+from apps.exchange.adapters.exchange_info import find_exchange_info
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import (
     Kind,
@@ -53,6 +54,7 @@ class ReplayPlan:
         Key, str
     ]  # of the bars that are played, by listing; others play trades or depth
     left_out: tuple[str, ...]  # recordings that end before `start`
+    exchange_info: tuple[Path, ...]  # payloads that lie beside what is played
     _recordings: tuple[Recording, ...]
     _history: dict[Key, tuple[Recording, ...]]
 
@@ -155,6 +157,7 @@ def plan_replay(
             key: rows[0].interval for key, rows in alive.items() if rows and rows[0].interval
         },
         left_out=tuple(sorted(f"{m.value}-{s}" for m, s in by_key.keys() - live)),
+        exchange_info=find_exchange_info(feeding),
         _recordings=(*extras, *feeding),
         _history={key: _klines_of(found, key) for key in live},
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from apps.exchange.core.venue.refusals import spot_unsupported
 from apps.exchange.core.venue.types import (
     NewOrder,
     PositionSide,
@@ -162,6 +163,7 @@ def spot_order(params: Params) -> NewOrder:
         raise VenueError(-1116, "Invalid orderType.")
     for name in _spot_mandatory(kind, params):
         params.required(name)
+    _refuse_iceberg(params, "icebergQty")
     return NewOrder(
         symbol=symbol,
         side=side,
@@ -197,6 +199,7 @@ def spot_oco_deprecated(params: Params) -> OcoRequest:
         "Type": "LIMIT_MAKER",
         "Price": params.required("price"),
         "ClientOrderId": sent.get("limitClientOrderId"),
+        "IcebergQty": sent.get("limitIcebergQty"),
     }
     stop = {
         "Type": "STOP_LOSS_LIMIT" if "stopLimitPrice" in params else "STOP_LOSS",
@@ -204,6 +207,7 @@ def spot_oco_deprecated(params: Params) -> OcoRequest:
         "Price": sent.get("stopLimitPrice"),
         "TimeInForce": sent.get("stopLimitTimeInForce", "GTC"),
         "ClientOrderId": sent.get("stopClientOrderId"),
+        "IcebergQty": sent.get("stopIcebergQty"),
     }
     above, below = (limit, stop) if side_of(params) is Side.SELL else (stop, limit)
     legs = {
@@ -223,6 +227,7 @@ def _leg(params: Params, place: str, symbol: str, side: Side) -> NewOrder:
         params.required(f"{place}StopPrice")
     if kind in SPOT_STOP_LIMITS:
         params.required(f"{place}TimeInForce")
+    _refuse_iceberg(params, f"{place}IcebergQty")
     return NewOrder(
         symbol=symbol,
         side=side,
@@ -236,6 +241,11 @@ def _leg(params: Params, place: str, symbol: str, side: Side) -> NewOrder:
         client_order_id=params.client_id(f"{place}ClientOrderId"),
         trailing_delta=params.integer(f"{place}TrailingDelta"),
     )
+
+
+def _refuse_iceberg(params: Params, name: str) -> None:
+    if params.decimal(name):
+        raise spot_unsupported("Iceberg")
 
 
 def _spot_mandatory(kind: VenueOrderType, params: Params) -> list[str]:

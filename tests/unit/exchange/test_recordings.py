@@ -9,7 +9,6 @@ import pytest
 from apps.exchange.adapters.recordings import (
     Kind,
     find_recordings,
-    read_exchange_info,
     read_funding,
     read_klines,
     read_trades,
@@ -125,22 +124,3 @@ def test_missing_path_and_directories_are_told_apart(tmp_path) -> None:
     written(tmp_path, GOOD)
     (tmp_path / "README.md").write_text("not a recording")
     assert [recording.path.name for recording in find_recordings([tmp_path])] == [NAME]
-
-
-def test_recorded_exchange_information_is_read_in_all_its_shapes(data_dir) -> None:
-    folder = data_dir / "exchange_info"
-    um = read_exchange_info(folder / "um-2025-03-06.json.gz", Market.USDM, ["BTCUSDT", "ETHUSDT"])
-    assert str(um["BTCUSDT"].filters.tick_size) == "0.10"
-    spot = read_exchange_info(folder / "spot-2022-12-03.json.gz", Market.SPOT)
-    assert len(spot) > 1000
-    one = read_exchange_info(folder / "spot-BTCUSDT-2025-08-23.json", Market.SPOT)
-    assert str(one["BTCUSDT"].filters.step_size) == "0.00001000"
-    with pytest.raises(InvalidInput, match="does not list NOPE"):
-        read_exchange_info(folder / "um-2025-03-06.json.gz", Market.USDM, ["NOPE"])
-
-
-def test_something_else_is_no_exchange_information(tmp_path) -> None:
-    path = tmp_path / "x.json"
-    path.write_text("[1, 2]")
-    with pytest.raises(InvalidInput, match="exchangeInfo payload is expected"):
-        read_exchange_info(path, Market.USDM)

@@ -221,8 +221,8 @@ def _check_spot(listing: Listing, request: NewOrder) -> None:
     if request.price is not None and not priced:
         raise refuse.not_required("price")
     _check_spot_time_in_force(request, priced)
-    if request.trailing_delta is not None:  # trailing spot stops are not offered here
-        raise refuse.filter_failure("TRAILING_DELTA")
+    if request.trailing_delta is not None:
+        raise refuse.spot_unsupported("Trailing stop")
     stop = request.type in SPOT_STOPS
     if stop and request.stop_price is None:
         raise refuse.missing("stopPrice")

@@ -37,6 +37,15 @@ class Command(BaseCommand):
             metavar="PATH",
             help="recorded files or folders of them; without, order flow is simulated",
         )
+        parser.add_argument(
+            "--exchange-info",
+            nargs="+",
+            type=Path,
+            default=[],
+            metavar="FILE",
+            help="exchangeInfo payloads to take filters from; by default those in a folder "
+            "exchange_info beside the data, and the venue's own for symbols that none names",
+        )
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
         parser.add_argument(
             "--seed", type=int, default=1, help="of the simulation and the demo key"
@@ -63,6 +72,7 @@ class Command(BaseCommand):
                 VenueOptions(
                     port=options["port"],
                     data=tuple(options["data"]),
+                    exchange_info=tuple(options["exchange_info"]),
                     speed=options["speed"],
                     seed=options["seed"],
                     wallet=options["wallet"],
