@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from apps.exchange.adapters.exchange_info import find_exchange_info, list_recorded
+from apps.exchange.adapters.joining import by_series, read_series
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import Kind, find_recordings, read_klines
 from apps.exchange.core.venue.actions import Action, Bar
@@ -82,8 +83,10 @@ def open_simulation(
         recording
         for recording in find_recordings(paths)
         if symbol_of(recording.symbol, recording.market) in bundle.symbols
-        and recording.kind in (Kind.KLINES, Kind.FUNDING, Kind.MARK)
-        and recording.interval in ("", bundle.interval, "8h")
+        and (
+            recording.kind in (Kind.FUNDING, Kind.MARK)
+            or (recording.kind is Kind.KLINES and recording.interval == bundle.interval)
+        )
     ]
     klines = [recording for recording in wanted if recording.kind is Kind.KLINES]
     recorded = {symbol_of(recording.symbol, recording.market) for recording in klines}
@@ -95,7 +98,7 @@ def open_simulation(
     symbols: dict[Market, set[str]] = {}
     for recording in klines:
         symbols.setdefault(recording.market, set()).add(recording.symbol)
-    rows = [read_klines(recording.path) for recording in klines]
+    rows = [read_series(series, read_klines) for series in by_series(klines)]
     total = sum(len(columns.open_time) for columns in rows)
     start = min(int(columns.open_time[0]) for columns in rows)
     store = MemoryStore()

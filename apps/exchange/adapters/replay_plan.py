@@ -7,13 +7,14 @@ warm up from. Without a start, the era of the latest recordings is played.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 from pathlib import Path
 
 import pyarrow as pa
 
 from apps.exchange.adapters.depth_log import check_depth
 from apps.exchange.adapters.exchange_info import find_exchange_info
+from apps.exchange.adapters.joining import by_series, read_series
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import (
     Kind,
@@ -25,7 +26,7 @@ from apps.exchange.adapters.recordings import (
 from apps.exchange.core.venue.feeds.klines import candles
 from apps.exchange.core.venue.feeds.merge import TimedAction
 from apps.exchange.core.venue.tape import Candle
-from chimera.clock import DAY, INTERVALS, MINUTE, Millis
+from chimera.clock import DAY, INTERVALS, MINUTE, Millis, iso_second
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
@@ -74,9 +75,9 @@ class ReplayPlan:
     def history(self, market: Market, symbol: str) -> list[Candle]:
         """Return the minutes before `start`, oldest first: at most three days of them."""
         minutes: dict[Millis, Candle] = {}
-        for recording in self._history.get((market, symbol), ()):
-            rows = read_klines(recording.path).between(self.start - HISTORY_MS, self.start)
-            for candle in candles(recording.interval, rows):
+        for series in by_series(self._history.get((market, symbol), ())):
+            rows = read_series(series, read_klines).between(self.start - HISTORY_MS, self.start)
+            for candle in candles(series[0].interval, rows):
                 minutes.setdefault(candle.open_time, candle)
         return [minutes[at] for at in sorted(minutes) if at < self.start]
 
@@ -140,6 +141,8 @@ def plan_replay(
     if start is None:
         start = max(_natural_start(rows, periods) for rows in by_key.values())
     alive = {key: _feeding(rows, periods, start) for key, rows in by_key.items()}
+    for rows in alive.values():
+        _refuse_overlapping_depth(rows, periods)
     feeding = [recording for rows in alive.values() for recording in rows]
     if not feeding:
         last = max(period.last for period in periods.values())
@@ -230,6 +233,17 @@ def _feeding(
         return []
     best = min(covering or alive, key=_rank)
     return [recording for recording in alive if _rank(recording) == _rank(best)]
+
+
+def _refuse_overlapping_depth(feeding: Sequence[Recording], periods: Mapping[Path, Period]) -> None:
+    """Messages of two recorders cannot be put into one order: each has its own clock."""
+    ordered = sorted(
+        (r.path for r in feeding if r.kind is Kind.DEPTH), key=lambda p: periods[p].first
+    )
+    for one, other in pairwise(ordered):
+        if periods[other].first < periods[one].last:
+            at = iso_second(periods[other].first)
+            raise InvalidInput(f"{one.name} and {other.name} both record depth at {at}: give one")
 
 
 def _rank(recording: Recording) -> tuple[int, Millis]:

@@ -88,7 +88,7 @@ def test_quiet_bars_leave_the_same_state_as_walked_ones() -> None:
 
 def test_funding_rates_become_known_only_when_they_are_settled() -> None:
     boundary = T0 - T0 % (8 * HOUR) + 8 * HOUR
-    feed = klines.funding(BTC, [boundary + 3], [0.00012])
+    feed = klines.funding(BTC, [boundary], [0.00012])
     assert list(feed) == [(boundary, SetFunding(UM, BTC, d("0.00012"), boundary))]
 
 

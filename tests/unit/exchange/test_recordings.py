@@ -14,6 +14,7 @@ from apps.exchange.adapters.recordings import (
     read_trades,
     recording_of,
 )
+from chimera.clock import HOUR
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 from tests.support.venue import T0
@@ -106,6 +107,13 @@ def test_funding_in_percent_is_refused(tmp_path) -> None:
         read_funding(written(tmp_path, columns, "um-BTCUSDT-funding-x.parquet"))
 
 
+def test_funding_times_are_the_hours_that_they_jitter_around(tmp_path) -> None:
+    hour = T0 - T0 % HOUR
+    columns = {"funding_time": [hour + 3, hour + HOUR - 2], "funding_rate": [0.1, 0.2]}
+    path = written(tmp_path, columns, "um-BTCUSDT-funding-x.parquet")
+    assert list(read_funding(path).time) == [hour, hour + HOUR]
+
+
 def test_trades_out_of_order_are_refused(tmp_path) -> None:
     columns = {
         "ts_ms": [T0, T0 - 1],
@@ -116,6 +124,12 @@ def test_trades_out_of_order_are_refused(tmp_path) -> None:
     }
     with pytest.raises(InvalidInput, match="ts_ms, row 1"):
         read_trades(written(tmp_path, columns, "um-BTCUSDT-trades-x.parquet"))
+
+
+def test_file_that_two_paths_lead_to_is_found_once(tmp_path) -> None:
+    path = written(tmp_path, GOOD)
+    found = find_recordings([path, tmp_path, tmp_path / ".." / tmp_path.name / NAME])
+    assert [recording.path.name for recording in found] == [NAME]
 
 
 def test_missing_path_and_directories_are_told_apart(tmp_path) -> None:

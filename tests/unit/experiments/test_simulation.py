@@ -20,6 +20,7 @@ PRICE = {"filterType": "PRICE_FILTER", "minPrice": "1", "maxPrice": "900", "tick
 
 def bars(folder: Path, symbol: str, count: int = 30) -> Path:
     times = [T0 + i * MINUTE for i in range(count)]
+    folder.mkdir(exist_ok=True)
     path = folder / f"um-{symbol}-1m-x.parquet"
     prices = dict.fromkeys(("open", "high", "low", "close"), [100.0] * count)
     pq.write_table(pa.table({"open_time": times, **prices, "volume": [1.0] * count}), path)
@@ -50,3 +51,14 @@ def test_simulation_and_venue_list_the_same_symbol_alike(tmp_path: Path) -> None
     listed = simulated.listing(Market.USDM, "NEWUSDT").instrument
     assert str(listed.filters.tick_size) == "0.25"
     assert listed == served.listing(Market.USDM, "NEWUSDT").instrument
+
+
+def test_bars_that_two_files_hold_are_traded_once(tmp_path: Path) -> None:
+    bundle = load_bundle(GOOD_BUNDLE)
+    both = [bars(tmp_path, "BTCUSDT"), bars(tmp_path / "more", "BTCUSDT", 40)]
+
+    simulation = open_simulation(both, bundle=bundle)
+
+    assert simulation.total_bars == 40
+    simulation.run()
+    assert simulation.result()["decisions"] == 40
