@@ -146,5 +146,6 @@ class Host:
     def _count(self, event: PrivateEvent) -> None:
         if isinstance(event, OrderUpdated) and event.fill is not None:
             self.counts.fills += 1
-            if event.order.market is Market.SPOT:
+            # Spot counts unfilled orders: the first fill of one gives its slot back, later ones nothing.
+            if event.order.market is Market.SPOT and len(event.order.fills) == 1:
                 self.limiters[Market.SPOT].refund_order(event.account_id)
