@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 log = logging.getLogger(__name__)
 
 QUEUE_MAX = 5_000
-SLOW_CONSUMER = 1008
+POLICY_VIOLATION = 1008
 NORMAL_CLOSURE = 1000
 
 Kind = Literal["market", "user", "api"]
@@ -40,7 +40,7 @@ class Socket:
         if self._queue.qsize() >= self._queue_max:
             log.warning("slow consumer on %s cut off", self._websocket.url.path)
             self._drop_backlog()
-            self.close(SLOW_CONSUMER)
+            self.close(POLICY_VIOLATION)
             return
         self._queue.put_nowait(text)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from apps.exchange.venue_shell.sockets import SLOW_CONSUMER, Socket
+from apps.exchange.venue_shell.sockets import POLICY_VIOLATION, Socket
 
 
 class Peer:
@@ -65,5 +65,5 @@ async def test_socket_slow_consumer_is_closed_and_its_backlog_dropped() -> None:
     async with asyncio.timeout(2):
         await task
 
-    assert peer.received[-1]["code"] == SLOW_CONSUMER
+    assert peer.received[-1]["code"] == POLICY_VIOLATION
     assert len(peer.received) <= 3
