@@ -109,7 +109,7 @@ def usdm_order(params: Params) -> NewOrder:
         time_in_force=_time_in_force(params),
         client_order_id=params.client_id("newClientOrderId", ID_TOO_LONG),
         reduce_only=params.flag("reduceOnly"),
-        position_side=_position_side(params),
+        position_side=position_side(params),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
         price_match=price_match(params),
@@ -144,7 +144,7 @@ def usdm_algo(params: Params) -> NewOrder:
         client_order_id=params.client_id("clientAlgoId", ID_TOO_LONG),
         reduce_only=params.flag("reduceOnly"),
         close_position=closes,
-        position_side=_position_side(params),
+        position_side=position_side(params),
         working_type=params.choice("workingType", WorkingType, -4144, "Invalid working type.")
         or WorkingType.CONTRACT_PRICE,
         price_protect=(params.text("priceProtect") or "").lower() == "true",
@@ -269,7 +269,7 @@ def _time_in_force(params: Params) -> TimeInForce | None:
     return params.choice("timeInForce", TimeInForce, -1115, "Invalid timeInForce.")
 
 
-def _position_side(params: Params) -> PositionSide:
+def position_side(params: Params) -> PositionSide:
     side = params.choice("positionSide", PositionSide, -4060, "Invalid position side.")
     return side or PositionSide.BOTH
 
