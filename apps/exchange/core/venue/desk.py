@@ -137,11 +137,8 @@ class OrderDesk:
         qty: Decimal,
         price_match: PriceMatch = PriceMatch.NONE,
     ) -> None:
-        """Change a resting limit order: futures queue anew, spot only shrinks and keeps its place."""
+        """Change a resting futures limit order, which queues anew."""
         listing = self._floor.listing(order.market, order.symbol)
-        if order.market is Market.SPOT:
-            self._shrink(account, listing, order, qty)
-            return
         if order.type is not VenueOrderType.LIMIT:
             raise refuse.modify_not_limit()
         wanted = self._intake.price(
@@ -173,21 +170,6 @@ class OrderDesk:
         order.modify_count += 1
         self._tell(order, Execution.AMENDMENT)
         self.work(listing, order)
-
-    def _shrink(self, account: Account, listing: Listing, order: Order, qty: Decimal) -> None:
-        if (
-            not order.is_working
-            or order.order_list_id >= 0
-            or not order.executed < qty < order.quantity
-        ):
-            raise refuse.spot_amend_quantity()
-        filters.check_spot_qty(listing, qty, market_order=False)
-        order.quantity = qty
-        listing.book.shrink(order, order.remaining)
-        self._clearing[order.market].release(account, listing, order)
-        self._clearing[order.market].hold(account, listing, order)
-        order.modify_count += 1
-        self._tell(order, Execution.AMENDMENT)
 
     # --- the market trades with us ------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ def check_usdm_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> Non
         raise refuse.qty_off_step()
 
 
-def check_spot_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
+def _check_spot_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
     """Raise unless a spot quantity obeys LOT_SIZE, and MARKET_LOT_SIZE of a market order."""
     filters = listing.instrument.filters
     if qty <= 0:
@@ -284,7 +284,7 @@ def _check_spot_size(listing: Listing, request: NewOrder) -> None:
         return
     if request.quantity is None:
         raise refuse.missing("quantity")
-    check_spot_qty(listing, request.quantity, market_order=market_order)
+    _check_spot_qty(listing, request.quantity, market_order=market_order)
     price = request.price or request.stop_price or listing.last
     if price is not None:
         _check_spot_notional(listing, price * request.quantity, market_order=market_order)

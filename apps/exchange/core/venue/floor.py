@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from typing import Literal
 
 from apps.exchange.core.venue import ladder
 from apps.exchange.core.venue import refusals as refuse
@@ -26,6 +27,9 @@ from chimera.money import ZERO, Rounding, decimal_of, quantize
 
 FUNDING_INTERVAL = 8 * HOUR
 NEVER: Millis = 1 << 62
+PREMIUM_PLACES = 8
+
+Rate = Literal["mark", "index", "premium"]
 
 
 @dataclass(slots=True)
@@ -49,8 +53,9 @@ class Listing:
     instrument: VenueInstrument
     book: OrderBook = field(default_factory=OrderBook)
     tape: Tape | None = None
-    marks: Tape | None = None  # candles of the mark, and of the index, on futures
-    indexes: Tape | None = None
+    rates: Mapping[Rate, Tape] = field(
+        default_factory=dict
+    )  # candles beside the tape's own, futures
     last_px: float | None = None
     mark_px: float | None = None
     index: Decimal | None = None
@@ -90,6 +95,14 @@ class Listing:
         return quantize(decimal_of(price), self.instrument.filters.tick_size, mode)
 
 
+def _rates(instrument: VenueInstrument) -> dict[Rate, Tape]:
+    return {
+        "mark": Tape(instrument),
+        "index": Tape(instrument),
+        "premium": Tape(instrument, price_places=PREMIUM_PLACES),
+    }
+
+
 class Floor:
     """Listings, accounts, counters, the time, and the outbox."""
 
@@ -114,8 +127,7 @@ class Floor:
             (market, symbol): Listing(
                 instrument,
                 tape=Tape(instrument) if publish_market else None,
-                marks=Tape(instrument) if publish_market and market is Market.USDM else None,
-                indexes=Tape(instrument) if publish_market and market is Market.USDM else None,
+                rates=_rates(instrument) if publish_market and market is Market.USDM else {},
                 funding_rate=interest_rate if market is Market.USDM else ZERO,
             )
             for market, listed in instruments.items()
@@ -288,9 +300,8 @@ class Floor:
         tape = listing.tape
         if tape is None:
             return
-        for each in (tape, listing.marks, listing.indexes):
-            if each is not None:
-                each.roll(self.now)
+        for each in (tape, *listing.rates.values()):
+            each.roll(self.now)
         for interval, kline, closed in tape.moves(self.now):
             self.emit(
                 KlineMoved(

@@ -302,10 +302,6 @@ def spot_unsupported(what: str) -> VenueError:
     return VenueError(-2010, f"{what} orders are not supported for this symbol.")
 
 
-def spot_amend_quantity() -> VenueError:
-    return VenueError(-2038, "The requested order amend would not reduce the order's quantity.")
-
-
 def oco_prices() -> VenueError:
     return VenueError(-2010, "The relationship of the prices for the orders is not correct.")
 

@@ -66,22 +66,24 @@ _unpack_minutes = msgspec.msgpack.Decoder(list[Candle]).decode
 
 
 class Tape:
-    """Trades and candles of one symbol."""
+    """Trades and candles of one symbol; `price_places` are the decimals of what is no price of its own."""
 
-    def __init__(self, instrument: VenueInstrument) -> None:
+    def __init__(self, instrument: VenueInstrument, *, price_places: int | None = None) -> None:
         self._instrument = instrument
+        self._price_places = price_places
         self.trades: deque[Traded] = deque(maxlen=TRADES_KEPT)
         self._minutes: deque[Candle] = deque(maxlen=MINUTES_KEPT)
         self._watchers: Counter[str] = Counter()
         self._told: dict[str, Millis] = {}  # interval -> open time of the candle last told
 
-    def __getstate__(self) -> tuple[VenueInstrument, bytes, bytes]:
+    def __getstate__(self) -> tuple[VenueInstrument, int | None, bytes, bytes]:
         """Return what is kept of it: rows by the thousand, packed. Who watched is gone by then."""
-        return self._instrument, _pack(list(self.trades)), _pack(list(self._minutes))
+        trades, minutes = _pack(list(self.trades)), _pack(list(self._minutes))
+        return self._instrument, self._price_places, trades, minutes
 
-    def __setstate__(self, kept: tuple[VenueInstrument, bytes, bytes]) -> None:
-        instrument, trades, minutes = kept
-        self.__init__(instrument)  # type: ignore[misc]
+    def __setstate__(self, kept: tuple[VenueInstrument, int | None, bytes, bytes]) -> None:
+        instrument, price_places, trades, minutes = kept
+        self.__init__(instrument, price_places=price_places)  # type: ignore[misc]
         self.trades.extend(_unpack_trades(trades))
         self._minutes.extend(_unpack_minutes(minutes))
 
@@ -203,7 +205,8 @@ class Tape:
         return self._minutes[-1].open_time if self._minutes else 0
 
     def _kline(self, candle: Candle, width: Millis) -> Kline:
-        tick = Decimal(1).scaleb(-self._instrument.price_precision)
+        places = self._price_places
+        tick = Decimal(1).scaleb(-(self._instrument.price_precision if places is None else places))
         step = Decimal(1).scaleb(-self._instrument.quantity_precision)
         return Kline(
             open_time=candle.open_time,
