@@ -12,7 +12,9 @@ from tests.support.venue import BTC, ME, SELL, SPOT, T0, limit, set_book, venue
 
 def test_spot_order_gives_its_slot_back_once_however_often_it_fills() -> None:
     built = venue(spot={"BTC": "5", "USDT": "100000"})
-    host = Host(venue=built, clock=ScaledClock(origin=T0, speed=1), keys=KeyRing(Credential.derive(ME, 1)))
+    host = Host(
+        venue=built, clock=ScaledClock(origin=T0, speed=1), keys=KeyRing(Credential.derive(ME, 1))
+    )
     limiter = host.limiters[SPOT]
     set_book(built, {"99": "1"}, {"101": "1"}, market=SPOT)
     for _ in range(3):

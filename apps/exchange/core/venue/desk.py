@@ -26,6 +26,7 @@ from apps.exchange.core.venue.types import (
     Fill,
     NewOrder,
     Order,
+    PreventedMatch,
     PriceMatch,
     StpMode,
     TimeInForce,
@@ -332,12 +333,32 @@ class OrderDesk:
     def _prevent(self, taker: Order, maker: Order) -> bool:
         """Expire whom the taker's mode names; True when the taker may go on."""
         expired = VenueOrderStatus.EXPIRED_IN_MATCH
-        if taker.stp_mode is not StpMode.EXPIRE_TAKER:
+        ends_maker = taker.stp_mode is not StpMode.EXPIRE_TAKER
+        ends_taker = taker.stp_mode is not StpMode.EXPIRE_MAKER
+        if taker.market is Market.SPOT:
+            self._remember_prevented(taker, maker, ends_taker=ends_taker, ends_maker=ends_maker)
+        if ends_maker:
             self.end(maker, expired, ExpiryReason.STP)
-        if taker.stp_mode is not StpMode.EXPIRE_MAKER:
+        if ends_taker:
             self.end(taker, expired, ExpiryReason.STP)
-            return False
-        return True
+        return not ends_taker
+
+    def _remember_prevented(
+        self, taker: Order, maker: Order, *, ends_taker: bool, ends_maker: bool
+    ) -> None:
+        self._floor.account(taker.account_id).prevented.append(
+            PreventedMatch(
+                match_id=self._floor.next_prevented_id(),
+                symbol=taker.symbol,
+                taker_order_id=taker.order_id,
+                maker_order_id=maker.order_id,
+                mode=taker.stp_mode,
+                price=maker.price,
+                taker_qty=taker.remaining if ends_taker else ZERO,
+                maker_qty=maker.remaining if ends_maker else ZERO,
+                ts=self._floor.now,
+            )
+        )
 
     # --- small change -------------------------------------------------------------------------------
 

@@ -137,6 +137,7 @@ class Floor:
         self._algo_id = 2_000_000_000
         self._list_id = 0
         self._tran_id = 0
+        self._prevented_id = 0
 
     # --- looking up ---------------------------------------------------------------------------------
 
@@ -170,6 +171,10 @@ class Floor:
     def next_tran_id(self) -> int:
         self._tran_id += 1
         return self._tran_id
+
+    def next_prevented_id(self) -> int:
+        self._prevented_id += 1
+        return self._prevented_id
 
     # --- money --------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from apps.exchange.core.venue.accounts import Account, AccountView, IncomeRow
 from apps.exchange.core.venue.floor import Floor, Listing, Rate
 from apps.exchange.core.venue.outbound import FundingPayment, Kline, PositionView, Ticker, Traded
 from apps.exchange.core.venue.tape import Tape
-from apps.exchange.core.venue.types import AlgoOrder, Fill, Order, OrderList
+from apps.exchange.core.venue.types import AlgoOrder, Fill, Order, OrderList, PreventedMatch
 from chimera.clock import Millis
 from chimera.instruments import Market, Side
 from chimera.money import ZERO
@@ -139,6 +139,27 @@ class VenueReads:
         return history.page(
             wanted, lambda f: f.ts, start=start, end=end, limit=limit, oldest=from_id is not None
         )
+
+    def prevented_matches(
+        self,
+        account_id: str,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        match_id: int | None = None,
+        from_id: int | None = None,
+        limit: int = 500,
+    ) -> list[PreventedMatch]:
+        """Return what self-trade prevention kept apart on spot, of one order or by its own id."""
+        self.listing(Market.SPOT, symbol)
+        return [
+            match
+            for match in self.account(account_id).prevented
+            if match.symbol == symbol
+            and order_id in (None, match.taker_order_id, match.maker_order_id)
+            and match_id in (None, match.match_id)
+            and (from_id is None or match.match_id >= from_id)
+        ][:limit]
 
     def get_algo(
         self, account_id: str, *, algo_id: int | None = None, client_algo_id: str | None = None

@@ -37,6 +37,8 @@ class Candle:
     trades: int = 0
     taker_base: float = 0.0
     taker_quote: float = 0.0
+    first_trade_id: int = -1  # unknown
+    last_trade_id: int = -1
 
     def add(self, price: float, volume: float, *, bought: bool) -> None:
         self.high = max(self.high, price)
@@ -58,6 +60,13 @@ class Candle:
         self.trades += later.trades
         self.taker_base += later.taker_base
         self.taker_quote += later.taker_quote
+        if later.last_trade_id >= 0:
+            self.name_trades(later.first_trade_id, later.last_trade_id)
+
+    def name_trades(self, first: int, last: int) -> None:
+        if self.first_trade_id < 0:
+            self.first_trade_id = first
+        self.last_trade_id = last
 
 
 _pack = msgspec.msgpack.encode
@@ -75,6 +84,9 @@ class Tape:
         self._minutes: deque[Candle] = deque(maxlen=MINUTES_KEPT)
         self._watchers: Counter[str] = Counter()
         self._told: dict[str, Millis] = {}  # interval -> open time of the candle last told
+        self._early: tuple[Millis, int, int] | None = (
+            None  # minute, first and last id before its candle
+        )
 
     def __getstate__(self) -> tuple[VenueInstrument, int | None, bytes, bytes]:
         """Return what is kept of it: rows by the thousand, packed. Who watched is gone by then."""
@@ -89,6 +101,13 @@ class Tape:
 
     def print(self, trade: Traded) -> None:
         self.trades.append(trade)
+        minute = trade.ts - trade.ts % MINUTE
+        if self._minutes and self._minutes[-1].open_time == minute:
+            self._minutes[-1].name_trades(trade.trade_id, trade.trade_id)
+            return
+        # Prints come before the move that opens their minute's candle.
+        first = self._early[1] if self._early and self._early[0] == minute else trade.trade_id
+        self._early = minute, first, trade.trade_id
 
     def move(self, ts: Millis, price: float, volume: float, *, bought: bool) -> None:
         """Let the market trade `volume` at `price`."""
@@ -96,6 +115,10 @@ class Tape:
         minute = ts - ts % MINUTE
         if not self._minutes or self._minutes[-1].open_time < minute:
             self._minutes.append(Candle(minute, price, price, price, price))
+        if self._early is not None:
+            if self._early[0] == minute:
+                self._minutes[-1].name_trades(*self._early[1:])
+            self._early = None
         self._minutes[-1].add(price, volume, bought=bought)
 
     def roll(self, ts: Millis) -> None:
@@ -220,6 +243,8 @@ class Tape:
             trades=candle.trades,
             taker_base=_exact(candle.taker_base, step),
             taker_quote=_exact(candle.taker_quote, _QUOTE_INCREMENT),
+            first_trade_id=candle.first_trade_id,
+            last_trade_id=candle.last_trade_id,
         )
 
 
@@ -228,6 +253,7 @@ def _copy(candle: Candle, open_time: Millis) -> Candle:
     still.volume, still.quote_volume = candle.volume, candle.quote_volume
     still.trades = candle.trades
     still.taker_base, still.taker_quote = candle.taker_base, candle.taker_quote
+    still.first_trade_id, still.last_trade_id = candle.first_trade_id, candle.last_trade_id
     return still
 
 
