@@ -23,14 +23,14 @@ from apps.exchange.adapters.recordings import (
     read_klines,
     read_times,
 )
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.feeds.klines import candles
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from apps.exchange.core.venue.tape import Candle
 from chimera.clock import DAY, INTERVALS, MINUTE, Millis, iso_second
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
-HISTORY_MS = 3 * DAY
+HISTORY_MS = 30 * DAY
 WARM_UP_FRAC = 3  # without --start, at most a third of the recording is history
 FEEDS = (Kind.DEPTH, Kind.TRADES, Kind.KLINES)  # best first
 BESIDE = {"funding": Kind.FUNDING, "mark": Kind.MARK}
@@ -73,7 +73,7 @@ class ReplayPlan:
         return play(self._recordings, stepwise=True, start=max(self.start, at))
 
     def history(self, market: Market, symbol: str) -> list[Candle]:
-        """Return the minutes before `start`, oldest first: at most three days of them."""
+        """Return the minutes before `start`, oldest first: at most 30 days of them."""
         minutes: dict[Millis, Candle] = {}
         for series in by_series(self._history.get((market, symbol), ())):
             rows = read_series(series, read_klines).between(self.start - HISTORY_MS, self.start)
@@ -122,7 +122,7 @@ def plan_replay(
     Parameters
     ----------
     symbols : the venue symbols wanted; all that are recorded by default
-    start : UTC ms; by default after a warm-up of up to three days
+    start : UTC ms; by default after a warm-up of up to 30 days
 
     Raises
     ------

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from apps.exchange.adapters.exchange_info import list_recorded
 from apps.exchange.adapters.replay_plan import ReplayPlan, plan_replay
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds import flow
 from apps.exchange.core.venue.feeds.merge import Lookahead, TimedAction, merge
-from apps.exchange.core.venue.tape import Candle
 from apps.exchange.venue_shell.driver import Driver
 from apps.exchange.venue_shell.host import FeedPosition, Host
 from apps.exchange.venue_shell.identity import digest_build, digest_files
@@ -23,7 +23,7 @@ from apps.exchange.venue_shell.repeat import repeat
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
 from apps.exchange.venue_shell.snapshot import Snapshot
-from chimera.clock import MINUTE, Millis, ScaledClock, WallClock
+from chimera.clock import DAY, MINUTE, Millis, ScaledClock, WallClock
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 ACCOUNT_ID = "demo"
 SPEED_MAX = 1e6  # far above what any feed can be played at
 SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
-SIMULATED_HISTORY_MINUTES = 1_500
+SIMULATED_HISTORY_MINUTES = 14 * DAY // MINUTE
 START_PX = {
     "BTCUSDT": 60_000.0,
     "ETHUSDT": 3_000.0,

@@ -9,12 +9,12 @@ import pytest
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import find_recordings, read_klines
 from apps.exchange.core.venue.actions import Bar, PrintTrade, SetFunding, SetMark, StepPrice
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.feeds import flow, klines, trades
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.merge import merge
 from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved
-from apps.exchange.core.venue.tape import Candle
 from chimera.clock import HOUR, MINUTE, SECOND
 from chimera.instruments import Side
 from tests.support.venue import (

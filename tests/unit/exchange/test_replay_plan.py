@@ -14,7 +14,7 @@ import pytest
 from apps.exchange.adapters.recordings import Kind
 from apps.exchange.adapters.replay_plan import plan_replay
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from chimera.clock import HOUR, MINUTE, iso_second
+from chimera.clock import DAY, HOUR, MINUTE, iso_second
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
@@ -53,6 +53,17 @@ def test_plan_without_start_leaves_a_third_of_the_bars_as_history(tmp_path: Path
     assert len(plan.history(Market.USDM, "BTCUSDT")) == 100
     first, _ = next(plan.feed())
     assert first == plan.start
+
+
+def test_plan_history_reaches_back_a_month_at_most(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1h-x.parquet", T0, 40 * 24, HOUR)
+
+    late = plan_replay([tmp_path], start=T0 + 35 * DAY).history(Market.USDM, "BTCUSDT")
+    natural = plan_replay([tmp_path])
+
+    assert (len(late), late[0].open_time) == (30 * DAY // MINUTE, T0 + 5 * DAY)
+    assert natural.start == T0 + 40 * DAY // 3
+    assert natural.history(Market.USDM, "BTCUSDT")[0].open_time == T0
 
 
 def test_plan_prefers_depth_that_covers_the_start_and_klines_give_history(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from apps.exchange.core.venue.accounts import (
 )
 from apps.exchange.core.venue.actions import Action
 from apps.exchange.core.venue.algos import AlgoDesk
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.clearing import Clearing
 from apps.exchange.core.venue.clearing_spot import SpotClearing
 from apps.exchange.core.venue.clearing_usdm import UsdmClearing
@@ -33,7 +34,6 @@ from apps.exchange.core.venue.outbound import (
 from apps.exchange.core.venue.pricing import Pricing
 from apps.exchange.core.venue.reads import VenueReads
 from apps.exchange.core.venue.retention import forget
-from apps.exchange.core.venue.tape import Candle
 from apps.exchange.core.venue.types import (
     AlgoOrder,
     AlgoStatus,

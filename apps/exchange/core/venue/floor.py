@@ -21,13 +21,14 @@ from apps.exchange.core.venue.outbound import (
 )
 from apps.exchange.core.venue.tape import Tape
 from apps.exchange.core.venue.types import Order
-from chimera.clock import HOUR, Millis
+from chimera.clock import DAY, HOUR, MINUTE, Millis
 from chimera.instruments import Market, Side
 from chimera.money import ZERO, Rounding, decimal_of, quantize
 
 FUNDING_INTERVAL = 8 * HOUR
 NEVER: Millis = 1 << 62
 PREMIUM_PLACES = 8
+RATE_MINUTES_KEPT = 6 * DAY // MINUTE
 
 Rate = Literal["mark", "index", "premium"]
 
@@ -97,9 +98,9 @@ class Listing:
 
 def _rates(instrument: VenueInstrument) -> dict[Rate, Tape]:
     return {
-        "mark": Tape(instrument),
-        "index": Tape(instrument),
-        "premium": Tape(instrument, price_places=PREMIUM_PLACES),
+        "mark": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT),
+        "index": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT),
+        "premium": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT, price_places=PREMIUM_PLACES),
     }
 
 

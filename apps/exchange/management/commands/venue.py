@@ -52,7 +52,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--wallet", type=_amount, default=Decimal(10_000), metavar="USDT")
         parser.add_argument("--symbols", nargs="+", type=str.upper, default=[], metavar="SYMBOL")
-        parser.add_argument("--start", type=_time, metavar="TIME", help="ISO 8601 (UTC) or ms")
+        parser.add_argument(
+            "--start",
+            type=_time,
+            metavar="TIME",
+            help="ISO 8601 (UTC) or ms; up to 30 days before it are history. By default a third of "
+            "the recording is",
+        )
         parser.add_argument(
             "--state",
             type=Path,

@@ -13,8 +13,8 @@ from typing import ClassVar
 import msgspec
 
 from apps.exchange.core.venue.actions import Bar, SetFunding, SetMark, StepPrice
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from apps.exchange.core.venue.tape import Candle
 from chimera.clock import INTERVALS, MINUTE, Millis
 from chimera.instruments import Market
 from chimera.money import decimal_of
