@@ -325,6 +325,14 @@ def execution_report(event: OrderUpdated, execution_id: int, cancel_id: str | No
     return body
 
 
+def event_stream_terminated(ts: Millis) -> Json:
+    return {"e": "eventStreamTerminated", "E": ts}
+
+
+def server_shutdown(ts: Millis) -> Json:
+    return {"e": "serverShutdown", "E": ts}
+
+
 def account_events(event: AccountChanged) -> list[Json]:
     """The changed balances, absolute; a transfer also says by how much."""
     events = [_account_position(event)]

@@ -39,7 +39,7 @@ class ApiSession:
     def __init__(self, host: Host, websocket: WebSocket, target: WsTarget) -> None:
         self._host = host
         self._market = target.market
-        self._socket = Socket(websocket, "api")
+        self._socket = Socket(websocket, "api", market=target.market, opened=host.wall_now())
         self._meter = MessageMeter(host.limiters[target.market].rules.messages_per_second)
         client = websocket.client
         self._ip = client.host if client else "127.0.0.1"
@@ -89,7 +89,9 @@ class ApiSession:
             return {"subscriptionId": self._host.user_hub.subscribe_spot(account_id, self._socket)}
         if self._market is Market.SPOT and method == UNSUBSCRIBE:
             subscription_id = params.integer("subscriptionId")
-            self._host.user_hub.unsubscribe_spot(self._socket, subscription_id)
+            self._host.user_hub.unsubscribe_spot(
+                self._socket, subscription_id, self._host.wall_now()
+            )
             return {}
         endpoint = METHODS[self._market].get(method)
         if endpoint is None:

@@ -32,7 +32,13 @@ class StreamSession:
     def __init__(self, host: Host, websocket: WebSocket, target: WsTarget) -> None:
         self._host = host
         self._target = target
-        self._socket = Socket(websocket, target.kind, wraps=target.wraps)
+        self._socket = Socket(
+            websocket,
+            target.kind,
+            market=target.market,
+            opened=host.wall_now(),
+            wraps=target.wraps,
+        )
         self._meter = MessageMeter(host.limiters[target.market].rules.messages_per_second)
 
     async def run(self) -> None:

@@ -95,6 +95,7 @@ class Position:
     isolated_wallet: Decimal = ZERO
     realized_pnl: Decimal = ZERO
     fees_since_flat: Decimal = ZERO
+    margin_called: bool = False
     updated: Millis = 0
 
     @property

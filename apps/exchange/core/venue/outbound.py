@@ -191,6 +191,13 @@ class AccountChanged(PrivateEvent, frozen=True, kw_only=True, gc=False):
     symbol: str = ""
 
 
+class MarginCalled(PrivateEvent, frozen=True, kw_only=True, gc=False):
+    """A position came near its liquidation; `cross_wallet` backs it unless it is isolated."""
+
+    position: PositionView
+    cross_wallet: Decimal
+
+
 class LeverageChanged(PrivateEvent, frozen=True, kw_only=True, gc=False):
     symbol: str
     leverage: int
