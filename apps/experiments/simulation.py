@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from apps.exchange.adapters.exchange_info import find_exchange_info, list_recorded
+from apps.exchange.adapters.joining import by_series, read_series
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import Kind, find_recordings, read_klines
 from apps.exchange.core.venue.actions import Action, Bar
-from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.experiments.core.desk import ACCOUNT_ID, Desk, build_desk
 from chimera.bundles import Bundle
 from chimera.clock import Millis
@@ -61,6 +62,7 @@ def open_simulation(
     paths: Sequence[Path],
     *,
     bundle: Bundle,
+    exchange_info: Sequence[Path] = (),
     wallet_usdt: Decimal = Decimal(10_000),
     bars: int | None = None,
 ) -> Simulation:
@@ -69,6 +71,7 @@ def open_simulation(
     Parameters
     ----------
     paths : klines, and optionally funding and mark prices, of the bundle's symbols; others are passed over
+    exchange_info : payloads to take filters from; by default those beside the files, as the venue does
     bars : stop after so many bars of all symbols together
 
     Raises
@@ -80,8 +83,10 @@ def open_simulation(
         recording
         for recording in find_recordings(paths)
         if symbol_of(recording.symbol, recording.market) in bundle.symbols
-        and recording.kind in (Kind.KLINES, Kind.FUNDING, Kind.MARK)
-        and recording.interval in ("", bundle.interval, "8h")
+        and (
+            recording.kind in (Kind.FUNDING, Kind.MARK)
+            or (recording.kind is Kind.KLINES and recording.interval == bundle.interval)
+        )
     ]
     klines = [recording for recording in wanted if recording.kind is Kind.KLINES]
     recorded = {symbol_of(recording.symbol, recording.market) for recording in klines}
@@ -90,16 +95,19 @@ def open_simulation(
             f"no file holds {bundle.interval} bars of {', '.join(missing)}, which the bundle trades",
             field="data",
         )
-    symbols: dict[Market, list[str]] = {}
+    symbols: dict[Market, set[str]] = {}
     for recording in klines:
-        symbols.setdefault(recording.market, []).append(recording.symbol)
-    rows = [read_klines(recording.path) for recording in klines]
+        symbols.setdefault(recording.market, set()).add(recording.symbol)
+    rows = [read_series(series, read_klines) for series in by_series(klines)]
     total = sum(len(columns.open_time) for columns in rows)
     start = min(int(columns.open_time[0]) for columns in rows)
     store = MemoryStore()
     desk = build_desk(
         bundle,
-        instruments={m: list_symbols(m, sorted(set(names))) for m, names in symbols.items()},
+        instruments=list_recorded(
+            {market: sorted(names) for market, names in symbols.items()},
+            exchange_info or find_exchange_info(klines),
+        ),
         store=store,
         start=start,
         wallet_usdt=wallet_usdt,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from apps.exchange.adapters import recordings
 from apps.exchange.adapters.depth_log import read_depth
+from apps.exchange.adapters.joining import Series, by_series, read_series
 from apps.exchange.adapters.recordings import Kind, Recording
 from apps.exchange.core.venue.feeds import depth, klines, trades
 from apps.exchange.core.venue.feeds.merge import TimedAction, merge
@@ -32,31 +33,31 @@ def play(
     Raises
     ------
     InvalidInput
-        If a file is not what its name says.
+        If a file is not what its name says, or two tell differently of the same time.
     """
-    ordered = sorted(found, key=lambda recording: _ORDER.index(recording.kind))
-    return merge(*(_feed(recording, stepwise, start, end) for recording in ordered))
+    ordered = sorted(by_series(found), key=lambda series: _ORDER.index(series[0].kind))
+    return merge(*(_feed(series, stepwise, start, end) for series in ordered))
 
 
 def _feed(
-    recording: Recording, stepwise: bool, start: Millis | None, end: Millis | None
+    series: Series, stepwise: bool, start: Millis | None, end: Millis | None
 ) -> Iterator[TimedAction]:
-    market, symbol, path = recording.market, recording.symbol, recording.path
-    match recording.kind:
+    market, symbol = series[0].market, series[0].symbol
+    match series[0].kind:
         case Kind.KLINES:
-            rows = recordings.read_klines(path).between(start, end)
+            rows = read_series(series, recordings.read_klines).between(start, end)
             walk = klines.steps if stepwise else klines.bars
-            return walk(market, symbol, recording.interval, rows)
+            return walk(market, symbol, series[0].interval, rows)
         case Kind.FUNDING:
-            funding = recordings.read_funding(path)
+            funding = read_series(series, recordings.read_funding)
             feed = klines.funding(symbol, funding.time, funding.rate)
         case Kind.MARK:
-            marks = recordings.read_marks(path)
+            marks = read_series(series, recordings.read_marks)
             feed = klines.marks(symbol, marks.open_time, marks.open)
         case Kind.TRADES:
-            feed = trades.actions(market, symbol, recordings.read_trades(path))
+            feed = trades.actions(market, symbol, read_series(series, recordings.read_trades))
         case Kind.DEPTH:
-            feed = depth.actions(market, symbol, read_depth(path))
+            feed = depth.actions(market, symbol, read_depth(series[0].path))
     return _within(feed, start, end)
 
 

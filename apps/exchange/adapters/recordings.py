@@ -5,18 +5,16 @@ truncated file raises `InvalidInput` naming the file, the place and the rule it 
 feeds are lines, not columns: `depth_log.py`.
 """
 
-import gzip
-import json
 import re
-import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,8 +22,7 @@ import pyarrow.parquet as pq
 
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.klines import KlineRows
-from apps.exchange.core.venue.instruments import VenueInstrument, parse_symbol
-from chimera.clock import INTERVALS, Millis
+from chimera.clock import HOUR, INTERVALS, Millis
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
@@ -66,16 +63,32 @@ class Recording:
     interval: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FundingRows:
+class FundingRows(msgspec.Struct, frozen=True, kw_only=True):
+    """`time` is the full hour of the settlement: what is published jitters by some milliseconds."""
+
+    TIME: ClassVar = "time"
     time: Sequence[Millis]
     rate: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkRows:
+class MarkRows(msgspec.Struct, frozen=True, kw_only=True):
+    TIME: ClassVar = "open_time"
     open_time: Sequence[Millis]
     open: Sequence[float]
+
+
+class TradeRows(msgspec.Struct, frozen=True, kw_only=True):
+    TIME: ClassVar = "time"
+    trade_id: Sequence[int]
+    time: Sequence[Millis]
+    price: Sequence[float]
+    qty: Sequence[float]
+    buyer_is_maker: Sequence[bool]
+
+    def __iter__(self) -> Iterator[tuple[Millis, RecordedTrade]]:
+        rows = zip(self.time, self.trade_id, self.price, self.qty, self.buyer_is_maker, strict=True)
+        for ts, trade_id, price, qty, maker in rows:
+            yield ts, RecordedTrade(trade_id, Decimal(repr(price)), Decimal(repr(qty)), maker)
 
 
 def recording_of(path: Path) -> Recording:
@@ -105,8 +118,9 @@ def find_recordings(paths: Sequence[Path]) -> list[Recording]:
     """Return the recordings among files and, one folder deep, directories; sorted by path.
 
     Files inside directories that are no recordings are passed over; a file named outright must be one.
+    A file that two of the paths lead to is found once.
     """
-    found = []
+    found: list[Recording] = []
     for path in paths:
         if path.is_dir():
             inside = (p for p in path.rglob("*") if any(n.fullmatch(p.name) for _, n in _NAMES))
@@ -115,7 +129,8 @@ def find_recordings(paths: Sequence[Path]) -> list[Recording]:
             found.append(recording_of(path))
         else:
             raise InvalidInput(f"{path}: no such file or folder", field="path")
-    return sorted(found, key=lambda recording: recording.path)
+    once = {recording.path.resolve(): recording for recording in found}
+    return sorted(once.values(), key=lambda recording: recording.path)
 
 
 def read_klines(path: Path, *, interval: str | None = None) -> KlineRows:
@@ -138,12 +153,12 @@ def read_klines(path: Path, *, interval: str | None = None) -> KlineRows:
     _require_rows(path, "low", (low <= o) & (low <= c), "at most open and close")
     _require_rows(path, "volume", v >= 0, "not negative")
     return KlineRows(
-        open_time=_compact("q", times),
-        open=_compact("d", o),
-        high=_compact("d", h),
-        low=_compact("d", low),
-        close=_compact("d", c),
-        volume=_compact("d", v),
+        open_time=packed(times),
+        open=packed(o),
+        high=packed(h),
+        low=packed(low),
+        close=packed(c),
+        volume=packed(v),
     )
 
 
@@ -155,10 +170,11 @@ def read_times(path: Path, column: str) -> Column:
 def read_funding(path: Path) -> FundingRows:
     """Read settled funding rates, oldest first."""
     columns = _read(path, {"funding_time": "i", "funding_rate": "f"})
-    _require_rising(path, "funding_time", columns["funding_time"])
+    hours = (columns["funding_time"] + HOUR // 2) // HOUR
+    _require_rising(path, "funding_time", hours)
     rate = columns["funding_rate"]
     _require_rows(path, "funding_rate", np.abs(rate) < 1, "a fraction, not percent")
-    return FundingRows(time=columns["funding_time"].tolist(), rate=rate.tolist())
+    return FundingRows(time=packed(hours * HOUR), rate=packed(rate))
 
 
 def read_marks(path: Path) -> MarkRows:
@@ -166,11 +182,11 @@ def read_marks(path: Path) -> MarkRows:
     columns = _read(path, {"open_time": "i", "open": "f"})
     _require_rising(path, "open_time", columns["open_time"])
     _require_rows(path, "open", columns["open"] > 0, "above 0")
-    return MarkRows(open_time=columns["open_time"].tolist(), open=columns["open"].tolist())
+    return MarkRows(open_time=packed(columns["open_time"]), open=packed(columns["open"]))
 
 
-def read_trades(path: Path) -> Iterator[tuple[Millis, RecordedTrade]]:
-    """Read trades, oldest first, after checking all of them."""
+def read_trades(path: Path) -> TradeRows:
+    """Read trades, oldest first."""
     columns = _read(
         path,
         {"ts_ms": "i", "price": "f", "qty": "f", "is_buyer_maker": "b", "trade_id": "i"},
@@ -180,39 +196,28 @@ def read_trades(path: Path) -> Iterator[tuple[Millis, RecordedTrade]]:
     _require_rows(path, "ts_ms", np.diff(times, prepend=times[:1]) >= 0, "not falling")
     for name in ("price", "qty"):
         _require_rows(path, name, columns[name] > 0, "above 0")
-    rows = zip(*(columns[name].tolist() for name in columns), strict=True)
-    return (
-        (ts, RecordedTrade(trade_id, Decimal(repr(price)), Decimal(repr(qty)), maker))
-        for ts, price, qty, maker, trade_id in rows
+    return TradeRows(
+        trade_id=packed(columns["trade_id"]),
+        time=packed(times),
+        price=packed(columns["price"]),
+        qty=packed(columns["qty"]),
+        buyer_is_maker=packed(columns["is_buyer_maker"]),
     )
-
-
-def read_exchange_info(
-    path: Path, market: Market, symbols: Sequence[str] | None = None
-) -> dict[str, VenueInstrument]:
-    """Read an exchangeInfo payload, plain or gzipped; `symbols` picks some, by default all that trade.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no such payload, or lacks a symbol asked for.
-    """
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        listed: Sequence[Mapping[str, Any]] = json.loads(raw)["symbols"]
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as e:
-        raise broken(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
-    by_name = {info["symbol"]: info for info in listed}
-    if symbols is None:
-        symbols = [name for name, info in by_name.items() if info.get("status") == "TRADING"]
-    if missing := [name for name in symbols if name not in by_name]:
-        raise broken(path, "symbols", f"it does not list {', '.join(missing)}")
-    return {name: parse_symbol(market, _without_blanks(by_name[name])) for name in symbols}
 
 
 def broken(path: Path, place: str, rule: str) -> InvalidInput:
     """Return what to raise about a file."""
     return InvalidInput(f"{path.name}: {place}: {rule}", file=path.name, field=place, rule=rule)
+
+
+def packed(column: Column) -> Sequence[Any]:
+    """Return a column whose items are Python's own, numbers of eight bytes: months of minutes fit."""
+    if column.dtype.kind == "b":
+        return cast(list[bool], column.tolist())
+    code, kind = ("d", np.float64) if column.dtype.kind == "f" else ("q", np.int64)
+    filled = array(code)
+    filled.frombytes(column.astype(kind).tobytes())
+    return filled
 
 
 # --- parquet ----------------------------------------------------------------------------------------
@@ -247,13 +252,6 @@ def _read(path: Path, wanted: Mapping[str, str]) -> dict[str, Column]:
     return columns
 
 
-def _compact(code: str, column: Column) -> Sequence[Any]:
-    """Return a column whose items are Python numbers but take eight bytes: months of minutes fit."""
-    packed = array(code)
-    packed.frombytes(column.astype(np.int64 if code == "q" else np.float64).tobytes())
-    return packed
-
-
 def _require_rising(path: Path, name: str, column: Column) -> None:
     _require_rows(path, name, np.diff(column, prepend=column[:1] - 1) > 0, "above the row before")
 
@@ -261,9 +259,3 @@ def _require_rising(path: Path, name: str, column: Column) -> None:
 def _require_rows(path: Path, name: str, holds: npt.NDArray[np.bool_], rule: str) -> None:
     if not holds.all():
         raise broken(path, f"column {name}, row {int(np.argmin(holds))}", f"must be {rule}")
-
-
-def _without_blanks(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the empty fields that some clients write into filters."""
-    filters = [{k: v for k, v in one.items() if v != ""} for one in info["filters"]]
-    return {**info, "filters": filters}

@@ -7,12 +7,14 @@ warm up from. Without a start, the era of the latest recordings is played.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 from pathlib import Path
 
 import pyarrow as pa
 
 from apps.exchange.adapters.depth_log import check_depth
+from apps.exchange.adapters.exchange_info import find_exchange_info
+from apps.exchange.adapters.joining import by_series, read_series
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import (
     Kind,
@@ -21,14 +23,14 @@ from apps.exchange.adapters.recordings import (
     read_klines,
     read_times,
 )
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.feeds.klines import candles
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from apps.exchange.core.venue.tape import Candle
-from chimera.clock import DAY, INTERVALS, MINUTE, Millis
+from chimera.clock import DAY, INTERVALS, MINUTE, Millis, iso_second
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
-HISTORY_MS = 3 * DAY
+HISTORY_MS = 30 * DAY
 WARM_UP_FRAC = 3  # without --start, at most a third of the recording is history
 FEEDS = (Kind.DEPTH, Kind.TRADES, Kind.KLINES)  # best first
 BESIDE = {"funding": Kind.FUNDING, "mark": Kind.MARK}
@@ -53,6 +55,7 @@ class ReplayPlan:
         Key, str
     ]  # of the bars that are played, by listing; others play trades or depth
     left_out: tuple[str, ...]  # recordings that end before `start`
+    exchange_info: tuple[Path, ...]  # payloads that lie beside what is played
     _recordings: tuple[Recording, ...]
     _history: dict[Key, tuple[Recording, ...]]
 
@@ -70,11 +73,11 @@ class ReplayPlan:
         return play(self._recordings, stepwise=True, start=max(self.start, at))
 
     def history(self, market: Market, symbol: str) -> list[Candle]:
-        """Return the minutes before `start`, oldest first: at most three days of them."""
+        """Return the minutes before `start`, oldest first: at most 30 days of them."""
         minutes: dict[Millis, Candle] = {}
-        for recording in self._history.get((market, symbol), ()):
-            rows = read_klines(recording.path).between(self.start - HISTORY_MS, self.start)
-            for candle in candles(recording.interval, rows):
+        for series in by_series(self._history.get((market, symbol), ())):
+            rows = read_series(series, read_klines).between(self.start - HISTORY_MS, self.start)
+            for candle in candles(series[0].interval, rows):
                 minutes.setdefault(candle.open_time, candle)
         return [minutes[at] for at in sorted(minutes) if at < self.start]
 
@@ -119,7 +122,7 @@ def plan_replay(
     Parameters
     ----------
     symbols : the venue symbols wanted; all that are recorded by default
-    start : UTC ms; by default after a warm-up of up to three days
+    start : UTC ms; by default after a warm-up of up to 30 days
 
     Raises
     ------
@@ -138,6 +141,8 @@ def plan_replay(
     if start is None:
         start = max(_natural_start(rows, periods) for rows in by_key.values())
     alive = {key: _feeding(rows, periods, start) for key, rows in by_key.items()}
+    for rows in alive.values():
+        _refuse_overlapping_depth(rows, periods)
     feeding = [recording for rows in alive.values() for recording in rows]
     if not feeding:
         last = max(period.last for period in periods.values())
@@ -155,6 +160,7 @@ def plan_replay(
             key: rows[0].interval for key, rows in alive.items() if rows and rows[0].interval
         },
         left_out=tuple(sorted(f"{m.value}-{s}" for m, s in by_key.keys() - live)),
+        exchange_info=find_exchange_info(feeding),
         _recordings=(*extras, *feeding),
         _history={key: _klines_of(found, key) for key in live},
     )
@@ -227,6 +233,17 @@ def _feeding(
         return []
     best = min(covering or alive, key=_rank)
     return [recording for recording in alive if _rank(recording) == _rank(best)]
+
+
+def _refuse_overlapping_depth(feeding: Sequence[Recording], periods: Mapping[Path, Period]) -> None:
+    """Messages of two recorders cannot be put into one order: each has its own clock."""
+    ordered = sorted(
+        (r.path for r in feeding if r.kind is Kind.DEPTH), key=lambda p: periods[p].first
+    )
+    for one, other in pairwise(ordered):
+        if periods[other].first < periods[one].last:
+            at = iso_second(periods[other].first)
+            raise InvalidInput(f"{one.name} and {other.name} both record depth at {at}: give one")
 
 
 def _rank(recording: Recording) -> tuple[int, Millis]:

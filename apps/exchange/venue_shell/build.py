@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from apps.exchange.adapters.exchange_info import list_recorded
 from apps.exchange.adapters.replay_plan import ReplayPlan, plan_replay
-from apps.exchange.core.venue.default_instruments import list_symbols
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds import flow
 from apps.exchange.core.venue.feeds.merge import Lookahead, TimedAction, merge
-from apps.exchange.core.venue.tape import Candle
 from apps.exchange.venue_shell.driver import Driver
 from apps.exchange.venue_shell.host import FeedPosition, Host
 from apps.exchange.venue_shell.identity import digest_build, digest_files
@@ -23,7 +23,7 @@ from apps.exchange.venue_shell.repeat import repeat
 from apps.exchange.venue_shell.server import VenueServer
 from apps.exchange.venue_shell.signing import Credential, KeyRing
 from apps.exchange.venue_shell.snapshot import Snapshot
-from chimera.clock import MINUTE, Millis, ScaledClock, WallClock
+from chimera.clock import DAY, MINUTE, Millis, ScaledClock, WallClock
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 ACCOUNT_ID = "demo"
 SPEED_MAX = 1e6  # far above what any feed can be played at
 SIMULATED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
-SIMULATED_HISTORY_MINUTES = 1_500
+SIMULATED_HISTORY_MINUTES = 14 * DAY // MINUTE
 START_PX = {
     "BTCUSDT": 60_000.0,
     "ETHUSDT": 3_000.0,
@@ -50,12 +50,14 @@ START_PX = {
 class VenueOptions:
     """The command's options.
 
-    `port` 0 picks a free one, `start` is UTC ms. `state` names the folder in which the venue outlives
-    its process; `fresh` begins anew there.
+    `port` 0 picks a free one, `start` is UTC ms. `exchange_info` names the payloads to take filters from,
+    by default those beside the data. `state` names the folder in which the venue outlives its process;
+    `fresh` begins anew there.
     """
 
     port: int = 0
     data: tuple[Path, ...] = ()
+    exchange_info: tuple[Path, ...] = ()
     speed: float = 1.0
     seed: int = 1
     wallet: Decimal = Decimal(10_000)
@@ -118,11 +120,18 @@ def _identity(options: VenueOptions, plan: ReplayPlan | None) -> Identity:
     return {
         "the build": digest_build(),
         "--data": digest_files(plan.files) if plan else "simulated",
+        "--exchange-info": digest_files(_exchange_info(options, plan)),
         "--symbols": " ".join(options.symbols),
         "--start": str(options.start),
         "--seed": str(options.seed),
         "--wallet": str(options.wallet),
     }
+
+
+def _exchange_info(options: VenueOptions, plan: ReplayPlan | None) -> tuple[Path, ...]:
+    if missing := [str(path) for path in options.exchange_info if not path.is_file()]:
+        raise InvalidInput(f"--exchange-info: no such file: {', '.join(missing)}")
+    return options.exchange_info or (plan.exchange_info if plan else ())
 
 
 def _plan(options: VenueOptions) -> ReplayPlan:
@@ -133,7 +142,7 @@ def _plan(options: VenueOptions) -> ReplayPlan:
 
 
 def _recorded(options: VenueOptions, plan: ReplayPlan) -> Snapshot:
-    venue = _venue(plan.symbols)
+    venue = _venue(plan.symbols, _exchange_info(options, plan))
     for market, symbols in plan.symbols.items():
         for symbol in symbols:
             venue.load_history(market, symbol, plan.history(market, symbol))
@@ -142,7 +151,12 @@ def _recorded(options: VenueOptions, plan: ReplayPlan) -> Snapshot:
 
 def _simulated(options: VenueOptions) -> Snapshot:
     start = options.start or WallClock().now()
-    venue = _venue(dict.fromkeys(Market, options.symbols or SIMULATED_SYMBOLS))
+    symbols = options.symbols or SIMULATED_SYMBOLS
+    if missing := set(symbols) - set(START_PX):
+        raise InvalidInput(
+            f"--symbols: there is no market of {', '.join(sorted(missing))} to simulate"
+        )
+    venue = _venue(dict.fromkeys(Market, symbols), _exchange_info(options, None))
     feeds = []
     for listing in venue.floor.listings.values():
         market, symbol = listing.market, listing.symbol
@@ -177,11 +191,8 @@ def _opening(
     )
 
 
-def _venue(symbols: Mapping[Market, Sequence[str]]) -> Venue:
-    return Venue(
-        instruments={market: list_symbols(market, names) for market, names in symbols.items()},
-        publish_market=True,
-    )
+def _venue(symbols: Mapping[Market, Sequence[str]], exchange_info: Iterable[Path]) -> Venue:
+    return Venue(instruments=list_recorded(symbols, exchange_info), publish_market=True)
 
 
 def walk_back(shape: flow.FlowShape, start: Millis, rng: random.Random) -> list[Candle]:

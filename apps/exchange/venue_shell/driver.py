@@ -40,6 +40,7 @@ class Driver:
         wall = host.wall_now()
         host.market_hub.flush(wall)
         host.user_hub.expire(wall)
+        host.cut_old_sockets(wall)
         if host.journal is not None and host.journal.is_long:
             self.save()
         return busy

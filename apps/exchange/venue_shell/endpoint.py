@@ -1,6 +1,6 @@
 """What a REST endpoint is: one row of a route table, and the call its handler is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -38,12 +38,16 @@ Handler = Callable[[Call], Any]
 Cost = int | Callable[[Params], int]
 
 
+def its_symbol(params: Params) -> Collection[str]:
+    return (params.raw().get("symbol", ""),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A row of a route table.
 
     `weight` is charged to the client's address; `orders` to the account, when it places any.
-    `places` marks what a halted symbol refuses; `free_on_success` gives the weight back (spot orders).
+    `places` names the symbols that it trades in, which a halt of one of them refuses; `free_on_success` gives the weight back (spot orders).
     """
 
     method: str
@@ -53,7 +57,7 @@ class Endpoint:
     security: Security = Security.NONE
     weight: Cost = 1
     orders: Cost = 0
-    places: bool = False
+    places: Callable[[Params], Collection[str]] | None = None
     free_on_success: bool = False
 
     @property

@@ -82,8 +82,25 @@ class DelayEvents(Fault, frozen=True, tag_field="kind", tag="delay_events"):
     event: str = ""
 
 
+class ReorderEvents(Fault, frozen=True, tag_field="kind", tag="reorder_events"):
+    """Hold the next `n` user events until all are there, then send the last of them first."""
+
+    n: int = 2
+    event: str = ""
+
+
 class ExpireListenKey(Fault, frozen=True, tag_field="kind", tag="expire_listen_key"):
     """Expire every listen key: one event, then silence."""
+
+
+class TerminateStreams(Fault, frozen=True, tag_field="kind", tag="terminate_streams"):
+    """End every spot user stream: one event, then silence on a socket that lives on."""
+
+
+class ServerShutdown(Fault, frozen=True, tag_field="kind", tag="server_shutdown"):
+    """Announce on spot's websockets that they end, and close every websocket `ms` later."""
+
+    ms: int = 0
 
 
 class CloseSockets(Fault, frozen=True, tag_field="kind", tag="close_ws"):
@@ -101,7 +118,10 @@ class DepthGap(Fault, frozen=True, tag_field="kind", tag="depth_gap"):
 
 
 class ShiftClock(Fault, frozen=True, tag_field="kind", tag="shift_clock"):
-    """Let the venue's wall time differ by `ms` from the machine's (not added up)."""
+    """Let the venue's wall time differ by `ms` from the machine's (not added up).
+
+    A day ahead cuts every websocket, as Binance does with those that are a day old.
+    """
 
     ms: int
 
@@ -121,8 +141,17 @@ class BanIp(Fault, frozen=True, tag_field="kind", tag="ban_ip"):
 
 
 RequestFault = Answer | ApplyThenFail | Hang | Reset
-EventFault = DropEvents | DuplicateEvents | DelayEvents
-HostFault = ExpireListenKey | CloseSockets | DepthGap | ShiftClock | HaltSymbol | BanIp
+EventFault = DropEvents | DuplicateEvents | DelayEvents | ReorderEvents
+HostFault = (
+    ExpireListenKey
+    | TerminateStreams
+    | ServerShutdown
+    | CloseSockets
+    | DepthGap
+    | ShiftClock
+    | HaltSymbol
+    | BanIp
+)
 AnyFault = RequestFault | EventFault | HostFault
 
 Kind = TypeVar("Kind", bound=Fault)
@@ -160,7 +189,7 @@ class FaultPlan:
         match fault:
             case Answer() | ApplyThenFail() | Hang() | Reset():
                 self._requests.append(_Armed(fault, fault.times))
-            case DropEvents() | DuplicateEvents() | DelayEvents():
+            case DropEvents() | DuplicateEvents() | DelayEvents() | ReorderEvents():
                 self._events.append(_Armed(fault, fault.n))
             case DepthGap():
                 self._gaps[(fault.market, fault.symbol)] = fault.n

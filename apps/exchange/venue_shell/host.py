@@ -1,5 +1,6 @@
 """Everything one running venue holds together: the core, its two clocks, keys, limits, hubs, faults."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -7,12 +8,15 @@ from types import MappingProxyType
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds.merge import Lookahead
 from apps.exchange.core.venue.outbound import OrderUpdated, PrivateEvent
+from apps.exchange.venue_shell import wire_spot
 from apps.exchange.venue_shell.faults import (
     AnyFault,
     BanIp,
     CloseSockets,
     ExpireListenKey,
     FaultPlan,
+    ServerShutdown,
+    TerminateStreams,
 )
 from apps.exchange.venue_shell.journal import Input, Journal
 from apps.exchange.venue_shell.limits import BINANCE_RULES, Limiter, LimitRules
@@ -20,8 +24,11 @@ from apps.exchange.venue_shell.market_hub import MarketHub
 from apps.exchange.venue_shell.signing import KeyRing
 from apps.exchange.venue_shell.sockets import Socket
 from apps.exchange.venue_shell.user_hub import UserHub
-from chimera.clock import Clock, Millis, ScaledClock, WallClock
+from apps.exchange.venue_shell.wire import dumps
+from chimera.clock import DAY, Clock, Millis, ScaledClock, WallClock
 from chimera.instruments import Market
+
+SOCKET_LIFE = DAY
 
 
 @dataclass(slots=True)
@@ -131,6 +138,10 @@ class Host:
         match fault:
             case ExpireListenKey():
                 self.user_hub.expire(self.wall_now(), everything=True)
+            case TerminateStreams():
+                self.user_hub.terminate_spot(self.wall_now())
+            case ServerShutdown():
+                self._shut_down(fault.ms)
             case CloseSockets():
                 for socket in list(self.sockets):
                     if fault.sockets in ("all", socket.kind):
@@ -143,8 +154,22 @@ class Host:
             case _:
                 self.faults.arm(fault)
 
+    def cut_old_sockets(self, wall: Millis) -> None:
+        """Close the websockets that have lived for as long as Binance lets them."""
+        for socket in list(self.sockets):
+            if wall - socket.opened >= SOCKET_LIFE:
+                socket.close()
+
+    def _shut_down(self, ms: Millis) -> None:
+        notice = dumps(wire_spot.server_shutdown(self.wall_now()))
+        for socket in list(self.sockets):
+            if socket.market is Market.SPOT:
+                socket.offer(f'{{"event":{notice}}}' if socket.kind == "api" else notice)
+            asyncio.get_running_loop().call_later(ms / 1_000, socket.close)
+
     def _count(self, event: PrivateEvent) -> None:
         if isinstance(event, OrderUpdated) and event.fill is not None:
             self.counts.fills += 1
-            if event.order.market is Market.SPOT:
+            # Spot counts unfilled orders: the first fill of one gives its slot back, later ones nothing.
+            if event.order.market is Market.SPOT and len(event.order.fills) == 1:
                 self.limiters[Market.SPOT].refund_order(event.account_id)

@@ -26,19 +26,19 @@ class LimitRules:
 
     weight_per_minute: int
     orders: tuple[OrderLimit, ...]
+    messages_per_second: int  # that a client may send on one websocket
 
     def unlimited(self) -> "LimitRules":
-        return LimitRules(
-            10**12, tuple(OrderLimit(o.name, o.window_ms, 10**12) for o in self.orders)
-        )
+        orders = tuple(OrderLimit(o.name, o.window_ms, 10**12) for o in self.orders)
+        return LimitRules(10**12, orders, 10**12)
 
 
 BINANCE_RULES = {
     Market.USDM: LimitRules(
-        2_400, (OrderLimit("10S", 10 * SECOND, 300), OrderLimit("1M", MINUTE, 1_200))
+        2_400, (OrderLimit("10S", 10 * SECOND, 300), OrderLimit("1M", MINUTE, 1_200)), 10
     ),
     Market.SPOT: LimitRules(
-        6_000, (OrderLimit("10S", 10 * SECOND, 100), OrderLimit("1D", DAY, 200_000))
+        6_000, (OrderLimit("10S", 10 * SECOND, 100), OrderLimit("1D", DAY, 200_000)), 5
     ),
 }
 
@@ -52,6 +52,20 @@ class _Window:
         start = now - now % length
         if start != self.start:
             self.start, self.used = start, 0
+
+
+class MessageMeter:
+    """Counts what a client sends on one websocket: who sends too much in a second is cut off."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._window = _Window()
+
+    def floods(self, now: Millis) -> bool:
+        """Count a message at `now` and tell whether it is one too many."""
+        self._window.enter(now, SECOND)
+        self._window.used += 1
+        return self._window.used > self._per_second
 
 
 @dataclass(slots=True)

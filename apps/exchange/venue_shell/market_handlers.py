@@ -45,6 +45,11 @@ def index_klines(call: Call) -> list[list[Any]]:
     return [kline_row(bar) for bar in _bars(call, read)]
 
 
+def premium_klines(call: Call) -> list[list[Any]]:
+    read = partial(call.venue.price_klines, listed(call).symbol, of="premium")
+    return [kline_row(bar) for bar in _bars(call, read)]
+
+
 def open_interest(call: Call) -> Json:
     symbol = listed(call).symbol
     held = call.venue.open_interest(symbol)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from apps.exchange.core.venue.refusals import spot_unsupported
 from apps.exchange.core.venue.types import (
     NewOrder,
     PositionSide,
@@ -108,7 +109,7 @@ def usdm_order(params: Params) -> NewOrder:
         time_in_force=_time_in_force(params),
         client_order_id=params.client_id("newClientOrderId", ID_TOO_LONG),
         reduce_only=params.flag("reduceOnly"),
-        position_side=_position_side(params),
+        position_side=position_side(params),
         good_till_date=params.integer("goodTillDate"),
         stp_mode=_stp_mode(params),
         price_match=price_match(params),
@@ -143,7 +144,7 @@ def usdm_algo(params: Params) -> NewOrder:
         client_order_id=params.client_id("clientAlgoId", ID_TOO_LONG),
         reduce_only=params.flag("reduceOnly"),
         close_position=closes,
-        position_side=_position_side(params),
+        position_side=position_side(params),
         working_type=params.choice("workingType", WorkingType, -4144, "Invalid working type.")
         or WorkingType.CONTRACT_PRICE,
         price_protect=(params.text("priceProtect") or "").lower() == "true",
@@ -162,6 +163,7 @@ def spot_order(params: Params) -> NewOrder:
         raise VenueError(-1116, "Invalid orderType.")
     for name in _spot_mandatory(kind, params):
         params.required(name)
+    _refuse_iceberg(params, "icebergQty")
     return NewOrder(
         symbol=symbol,
         side=side,
@@ -197,6 +199,7 @@ def spot_oco_deprecated(params: Params) -> OcoRequest:
         "Type": "LIMIT_MAKER",
         "Price": params.required("price"),
         "ClientOrderId": sent.get("limitClientOrderId"),
+        "IcebergQty": sent.get("limitIcebergQty"),
     }
     stop = {
         "Type": "STOP_LOSS_LIMIT" if "stopLimitPrice" in params else "STOP_LOSS",
@@ -204,6 +207,7 @@ def spot_oco_deprecated(params: Params) -> OcoRequest:
         "Price": sent.get("stopLimitPrice"),
         "TimeInForce": sent.get("stopLimitTimeInForce", "GTC"),
         "ClientOrderId": sent.get("stopClientOrderId"),
+        "IcebergQty": sent.get("stopIcebergQty"),
     }
     above, below = (limit, stop) if side_of(params) is Side.SELL else (stop, limit)
     legs = {
@@ -223,6 +227,7 @@ def _leg(params: Params, place: str, symbol: str, side: Side) -> NewOrder:
         params.required(f"{place}StopPrice")
     if kind in SPOT_STOP_LIMITS:
         params.required(f"{place}TimeInForce")
+    _refuse_iceberg(params, f"{place}IcebergQty")
     return NewOrder(
         symbol=symbol,
         side=side,
@@ -236,6 +241,11 @@ def _leg(params: Params, place: str, symbol: str, side: Side) -> NewOrder:
         client_order_id=params.client_id(f"{place}ClientOrderId"),
         trailing_delta=params.integer(f"{place}TrailingDelta"),
     )
+
+
+def _refuse_iceberg(params: Params, name: str) -> None:
+    if params.decimal(name):
+        raise spot_unsupported("Iceberg")
 
 
 def _spot_mandatory(kind: VenueOrderType, params: Params) -> list[str]:
@@ -259,7 +269,7 @@ def _time_in_force(params: Params) -> TimeInForce | None:
     return params.choice("timeInForce", TimeInForce, -1115, "Invalid timeInForce.")
 
 
-def _position_side(params: Params) -> PositionSide:
+def position_side(params: Params) -> PositionSide:
     side = params.choice("positionSide", PositionSide, -4060, "Invalid position side.")
     return side or PositionSide.BOTH
 

@@ -132,7 +132,7 @@ class RestDoor:
 def invoke(endpoint: Endpoint, call: Call, headers: Headers) -> Any:
     """Call the handler within the order limits; add the order counts to `headers`."""
     if endpoint.places:
-        _refuse_halted(call)
+        _refuse_halted(call, endpoint.places(call.params))
     orders = endpoint.orders_of(call.params)
     if not orders:
         return _carry_out(endpoint, call)
@@ -151,9 +151,9 @@ def _carry_out(endpoint: Endpoint, call: Call) -> Any:
     return endpoint.handler(call)
 
 
-def _refuse_halted(call: Call) -> None:
-    symbol = call.params.raw().get("symbol", "")
-    if (call.market, symbol) in call.host.faults.halted:
+def _refuse_halted(call: Call, symbols: Iterable[str]) -> None:
+    """Refuse it whole, a batch too: what is written down of a request must be all that it did."""
+    if any((call.market, symbol) in call.host.faults.halted for symbol in symbols):
         if call.market is Market.USDM:
             raise VenueError(-4141, "Symbol is closed.")
         raise VenueError(-2010, "Market is closed.")

@@ -7,7 +7,7 @@ from apps.exchange.venue_shell import spot_handlers as spot
 from apps.exchange.venue_shell import usdm_account_handlers as account
 from apps.exchange.venue_shell import usdm_handlers as usdm
 from apps.exchange.venue_shell import wallet_handlers as wallet
-from apps.exchange.venue_shell.endpoint import Endpoint, Security
+from apps.exchange.venue_shell.endpoint import Endpoint, Security, its_symbol
 from apps.exchange.venue_shell.market_handlers import depth_weight, weight_by_symbol
 from chimera.instruments import Market
 
@@ -49,6 +49,7 @@ USDM_MARKET = (
     _get(_um, "/fapi/v1/klines", market.klines, weight=_UM_KLINES),
     _get(_um, "/fapi/v1/markPriceKlines", market.mark_klines, weight=_UM_KLINES),
     _get(_um, "/fapi/v1/indexPriceKlines", market.index_klines, weight=_UM_KLINES),
+    _get(_um, "/fapi/v1/premiumIndexKlines", market.premium_klines, weight=_UM_KLINES),
     _get(_um, "/fapi/v1/ticker/24hr", market.ticker_24h, weight=weight_by_symbol(1, 40)),
     _get(_um, "/fapi/v1/ticker/price", market.ticker_price, weight=weight_by_symbol(1, 2)),
     _get(_um, "/fapi/v2/ticker/price", market.ticker_price, weight=weight_by_symbol(1, 2)),
@@ -61,7 +62,13 @@ USDM_MARKET = (
 
 USDM_ORDERS = (
     _post(
-        _um, "/fapi/v1/order", usdm.place_order, security=SIGNED, weight=0, orders=1, places=True
+        _um,
+        "/fapi/v1/order",
+        usdm.place_order,
+        security=SIGNED,
+        weight=0,
+        orders=1,
+        places=its_symbol,
     ),
     _post(_um, "/fapi/v1/order/test", usdm.test_order, security=SIGNED, weight=0),
     _post(
@@ -71,8 +78,17 @@ USDM_ORDERS = (
         security=SIGNED,
         weight=5,
         orders=usdm.batch_size,
+        places=usdm.batch_symbols,
     ),
-    _put(_um, "/fapi/v1/order", usdm.amend_order, security=SIGNED, weight=0, orders=1),
+    _put(
+        _um,
+        "/fapi/v1/order",
+        usdm.amend_order,
+        security=SIGNED,
+        weight=0,
+        orders=1,
+        places=its_symbol,
+    ),
     _delete(_um, "/fapi/v1/order", usdm.cancel_order, security=SIGNED),
     _delete(_um, "/fapi/v1/batchOrders", usdm.cancel_batch, security=SIGNED),
     _delete(_um, "/fapi/v1/allOpenOrders", usdm.cancel_all, security=SIGNED),
@@ -102,7 +118,13 @@ USDM_ORDERS = (
         weight=weight_by_symbol(20, 50),
     ),
     _post(
-        _um, "/fapi/v1/algoOrder", usdm.place_algo, security=SIGNED, weight=0, orders=1, places=True
+        _um,
+        "/fapi/v1/algoOrder",
+        usdm.place_algo,
+        security=SIGNED,
+        weight=0,
+        orders=1,
+        places=its_symbol,
     ),
     _delete(_um, "/fapi/v1/algoOrder", usdm.cancel_algo, security=SIGNED),
     _delete(_um, "/fapi/v1/algoOpenOrders", usdm.cancel_all_algo, security=SIGNED),
@@ -166,7 +188,7 @@ SPOT_TRADING = (
         spot.place_order,
         security=SIGNED,
         orders=1,
-        places=True,
+        places=its_symbol,
         free_on_success=True,
     ),
     _post(_spot, "/api/v3/order/test", spot.test_order, security=SIGNED),
@@ -178,7 +200,7 @@ SPOT_TRADING = (
         spot.cancel_replace,
         security=SIGNED,
         orders=1,
-        places=True,
+        places=its_symbol,
         free_on_success=True,
     ),
     _get(_spot, "/api/v3/order", spot.get_order, security=SIGNED, weight=4),
@@ -198,7 +220,7 @@ SPOT_TRADING = (
         spot.place_oco,
         security=SIGNED,
         orders=2,
-        places=True,
+        places=its_symbol,
         free_on_success=True,
     ),
     _post(
@@ -207,7 +229,7 @@ SPOT_TRADING = (
         spot.place_oco_deprecated,
         security=SIGNED,
         orders=2,
-        places=True,
+        places=its_symbol,
         free_on_success=True,
     ),
     _delete(_spot, "/api/v3/orderList", spot.cancel_list, security=SIGNED, free_on_success=True),

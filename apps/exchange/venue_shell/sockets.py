@@ -7,10 +7,13 @@ from typing import Literal
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from chimera.clock import Millis
+from chimera.instruments import Market
+
 log = logging.getLogger(__name__)
 
 QUEUE_MAX = 5_000
-SLOW_CONSUMER = 1008
+POLICY_VIOLATION = 1008
 NORMAL_CLOSURE = 1000
 
 Kind = Literal["market", "user", "api"]
@@ -19,13 +22,23 @@ Kind = Literal["market", "user", "api"]
 class Socket:
     """Texts offered by anyone in the loop leave in order; the queue's length is bounded.
 
-    `wraps` is true on ``/stream`` paths, whose events travel as ``{"stream": …, "data": …}``.
+    `wraps` is true on ``/stream`` paths, whose events travel as ``{"stream": …, "data": …}``; `opened` is
+    the venue's wall time.
     """
 
     def __init__(
-        self, websocket: WebSocket, kind: Kind, *, wraps: bool = False, queue_max: int = QUEUE_MAX
+        self,
+        websocket: WebSocket,
+        kind: Kind,
+        *,
+        market: Market,
+        opened: Millis,
+        wraps: bool = False,
+        queue_max: int = QUEUE_MAX,
     ) -> None:
         self.kind = kind
+        self.market = market
+        self.opened = opened
         self.wraps = wraps
         self._websocket = websocket
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -40,7 +53,7 @@ class Socket:
         if self._queue.qsize() >= self._queue_max:
             log.warning("slow consumer on %s cut off", self._websocket.url.path)
             self._drop_backlog()
-            self.close(SLOW_CONSUMER)
+            self.close(POLICY_VIOLATION)
             return
         self._queue.put_nowait(text)
 

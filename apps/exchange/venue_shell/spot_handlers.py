@@ -8,7 +8,7 @@ from apps.exchange.venue_shell.endpoint import Call
 from apps.exchange.venue_shell.market_handlers import listed
 from apps.exchange.venue_shell.orders_in import OcoRequest, ResponseType
 from apps.exchange.venue_shell.params import Params
-from apps.exchange.venue_shell.refusals import Refusal
+from apps.exchange.venue_shell.refusals import Refusal, missing
 from apps.exchange.venue_shell.wire import Json, eight
 from chimera.ids import client_order_id
 from chimera.instruments import Market
@@ -237,7 +237,20 @@ def order_rate_limits(call: Call) -> list[Json]:
 
 
 def prevented_matches(call: Call) -> list[Json]:
-    return []
+    """What self-trade prevention kept apart, of one order or by its own id."""
+    params, symbol = call.params, listed(call).symbol
+    order_id, match_id = params.integer("orderId"), params.integer("preventedMatchId")
+    if order_id is None and match_id is None:
+        raise missing("orderId")
+    matches = call.venue.prevented_matches(
+        call.account_id,
+        symbol,
+        order_id=order_id,
+        match_id=match_id,
+        from_id=params.integer("fromPreventedMatchId"),
+        limit=params.limit(500, ROWS_MAX),
+    )
+    return [wire_spot.prevented_match(match) for match in matches]
 
 
 # --- helpers ---------------------------------------------------------------------------------------

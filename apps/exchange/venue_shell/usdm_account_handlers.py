@@ -8,6 +8,7 @@ from apps.exchange.core.venue.types import (
 from apps.exchange.venue_shell import refusals, wire_um
 from apps.exchange.venue_shell.endpoint import Call
 from apps.exchange.venue_shell.market_handlers import listed, optional_symbol
+from apps.exchange.venue_shell.orders_in import position_side
 from apps.exchange.venue_shell.wire import Json, eight, num
 from chimera.instruments import Market
 
@@ -141,8 +142,14 @@ def position_margin(call: Call) -> Json:
     kind = call.params.required_integer("type")
     if kind not in (1, 2):
         raise refusals.illegal("type", "1|2")
-    symbol = listed(call).symbol
-    call.venue.position_margin(call.account_id, symbol, amount, kind == 1, call.now)
+    call.venue.position_margin(
+        call.account_id,
+        listed(call).symbol,
+        amount,
+        kind == 1,
+        call.now,
+        position_side=position_side(call.params),
+    )
     return {
         "amount": float(amount),
         "code": 200,

@@ -51,7 +51,6 @@ def amend_order(call: Call) -> Json:
     order_id, client_id = orders_in.order_refs(params)
     order = call.venue.amend_order(
         call.account_id,
-        UM,
         listed(call).symbol,
         call.now,
         side=orders_in.side_of(params),
@@ -278,3 +277,12 @@ def batch_size(params: Params) -> int:
         return len(_batch(params, "batchOrders", dict[str, Any], PLACE_MAX))
     except VenueError:
         return 1
+
+
+def batch_symbols(params: Params) -> set[str]:
+    """Return the symbols of a batch's orders."""
+    try:
+        entries = _batch(params, "batchOrders", dict[str, Any], PLACE_MAX)
+    except VenueError:
+        return set()
+    return {str(entry.get("symbol", "")) for entry in entries}

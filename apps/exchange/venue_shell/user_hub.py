@@ -10,6 +10,7 @@ from apps.exchange.core.venue.outbound import (
     AlgoUpdated,
     LeverageChanged,
     ListUpdated,
+    MarginCalled,
     OrderUpdated,
     PrivateEvent,
 )
@@ -20,6 +21,7 @@ from apps.exchange.venue_shell.faults import (
     DropEvents,
     DuplicateEvents,
     FaultPlan,
+    ReorderEvents,
 )
 from apps.exchange.venue_shell.sockets import Socket
 from apps.exchange.venue_shell.wire import Json, dumps
@@ -46,6 +48,9 @@ class SpotSubscription:
     account_id: str
     socket: Socket
 
+    def tell(self, text: str) -> None:
+        self.socket.offer(f'{{"subscriptionId":{self.subscription_id},"event":{text}}}')
+
 
 class UserHub:
     """Encodes private events and sends them to their account's streams, faults applied."""
@@ -57,6 +62,7 @@ class UserHub:
         self._issued = 0
         self.reports = 0  # execution reports numbered so far, heard or not
         self._cancel_ids: dict[int, str] = {}
+        self._held: list[Callable[[], None]] = []  # to be told in reverse
 
     # --- listen keys (futures) ----------------------------------------------------------------------
 
@@ -111,7 +117,7 @@ class UserHub:
         self._spot.append(SpotSubscription(number, account_id, socket))
         return number
 
-    def unsubscribe_spot(self, socket: Socket, subscription_id: int | None) -> None:
+    def unsubscribe_spot(self, socket: Socket, subscription_id: int | None, now: Millis) -> None:
         gone = [
             s
             for s in self._spot
@@ -119,6 +125,16 @@ class UserHub:
         ]
         if not gone:
             raise VenueError(-2036, "Subscription not active.")
+        self._terminate(gone, now)
+
+    def terminate_spot(self, now: Millis) -> None:
+        """End every spot subscription: one event, then silence."""
+        self._terminate(self._spot, now)
+
+    def _terminate(self, gone: list[SpotSubscription], now: Millis) -> None:
+        notice = dumps(wire_spot.event_stream_terminated(now))
+        for subscription in gone:
+            subscription.tell(notice)
         self._spot = [s for s in self._spot if s not in gone]
 
     def leave(self, socket: Socket) -> None:
@@ -162,6 +178,8 @@ class UserHub:
                 return [(Market.USDM, wire_um_events.algo_update(event))]
             case LeverageChanged():
                 return [(Market.USDM, wire_um_events.leverage_update(event))]
+            case MarginCalled():
+                return [(Market.USDM, wire_um_events.margin_call(event))]
             case ListUpdated():
                 return [(Market.SPOT, wire_spot.list_status(event))]
             case _:
@@ -181,6 +199,12 @@ class UserHub:
             case DuplicateEvents():
                 send()
                 send()
+            case ReorderEvents(n=n):
+                self._held.append(send)
+                if len(self._held) >= n:
+                    held, self._held = self._held, []
+                    for late in reversed(held):
+                        late()
             case DelayEvents(ms=ms):
                 asyncio.get_running_loop().call_later(ms / 1_000, send)
             case _:
@@ -199,8 +223,6 @@ class UserHub:
         def send() -> None:
             for subscription in self._spot:
                 if subscription.account_id == account_id:
-                    subscription.socket.offer(
-                        f'{{"subscriptionId":{subscription.subscription_id},"event":{text}}}'
-                    )
+                    subscription.tell(text)
 
         return send

@@ -19,6 +19,7 @@ from apps.exchange.core.venue.types import (
     Fill,
     Order,
     OrderList,
+    PreventedMatch,
 )
 from apps.exchange.venue_shell.wire import (
     Json,
@@ -30,6 +31,7 @@ from apps.exchange.venue_shell.wire import (
 from chimera.clock import Millis
 from chimera.money import ZERO
 
+TRADE_GROUP = 1  # an account trades with itself only
 TRANSFER_REASONS = frozenset(
     {"TRANSFER", "MARGIN_TRANSFER", "ASSET_TRANSFER", "DEPOSIT", "WITHDRAW"}
 )
@@ -254,6 +256,25 @@ def ticker(listing: Listing, day: Ticker, now: Millis) -> Json:
     }
 
 
+def prevented_match(match: PreventedMatch) -> Json:
+    body: Json = {
+        "symbol": match.symbol,
+        "preventedMatchId": match.match_id,
+        "takerOrderId": match.taker_order_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_order_id,
+        "tradeGroupId": TRADE_GROUP,
+        "selfTradePreventionMode": match.mode,
+        "price": eight(match.price),
+        "transactTime": match.ts,
+    }
+    if match.taker_qty:
+        body["takerPreventedQuantity"] = eight(match.taker_qty)
+    if match.maker_qty:
+        body["makerPreventedQuantity"] = eight(match.maker_qty)
+    return body
+
+
 # --- user stream -----------------------------------------------------------------------------------
 
 
@@ -302,6 +323,14 @@ def execution_report(event: OrderUpdated, execution_id: int, cancel_id: str | No
     if order.expiry_reason is not ExpiryReason.NONE:
         body["eR"] = order.expiry_reason
     return body
+
+
+def event_stream_terminated(ts: Millis) -> Json:
+    return {"e": "eventStreamTerminated", "E": ts}
+
+
+def server_shutdown(ts: Millis) -> Json:
+    return {"e": "serverShutdown", "E": ts}
 
 
 def account_events(event: AccountChanged) -> list[Json]:

@@ -10,6 +10,7 @@ from apps.exchange.core.venue.outbound import (
     Level,
     LeverageChanged,
     Liquidated,
+    MarginCalled,
     OrderUpdated,
     PositionView,
     QuoteMoved,
@@ -329,6 +330,30 @@ def leverage_update(event: LeverageChanged) -> Json:
         "T": event.ts,
         "ac": {"s": event.symbol, "l": event.leverage},
     }
+
+
+def margin_call(event: MarginCalled) -> Json:
+    view = event.position
+    isolated = view.margin_type is MarginType.ISOLATED
+    body: Json = {
+        "e": "MARGIN_CALL",
+        "E": event.ts,
+        "p": [
+            {
+                "s": view.symbol,
+                "ps": view.position_side,
+                "pa": num(view.qty),
+                "mt": view.margin_type,
+                "iw": eight(view.isolated_wallet if isolated else ZERO),
+                "mp": eight(view.mark_price),
+                "up": eight(view.unrealized_pnl),
+                "mm": eight(view.maint_margin),
+            }
+        ],
+    }
+    if not isolated:
+        body["cw"] = eight(event.cross_wallet)
+    return body
 
 
 def listen_key_expired(listen_key: str, ts: Millis) -> Json:

@@ -9,12 +9,13 @@ from apps.exchange.core.venue.types import VenueError
 from apps.exchange.venue_shell.endpoint import Call, Endpoint, Security
 from apps.exchange.venue_shell.faults import Answer, ApplyThenFail
 from apps.exchange.venue_shell.host import Host
+from apps.exchange.venue_shell.limits import MessageMeter
 from apps.exchange.venue_shell.params import Params
 from apps.exchange.venue_shell.refusals import Refusal
 from apps.exchange.venue_shell.rest import UNKNOWN_ERROR, invoke
 from apps.exchange.venue_shell.routes import ENDPOINTS, WS_METHODS
 from apps.exchange.venue_shell.signing import check_message
-from apps.exchange.venue_shell.sockets import Socket
+from apps.exchange.venue_shell.sockets import POLICY_VIOLATION, Socket
 from apps.exchange.venue_shell.wire import Json, dumps, is_request_id, loads
 from apps.exchange.venue_shell.ws_paths import WsTarget
 from chimera.instruments import Market
@@ -38,7 +39,8 @@ class ApiSession:
     def __init__(self, host: Host, websocket: WebSocket, target: WsTarget) -> None:
         self._host = host
         self._market = target.market
-        self._socket = Socket(websocket, "api")
+        self._socket = Socket(websocket, "api", market=target.market, opened=host.wall_now())
+        self._meter = MessageMeter(host.limiters[target.market].rules.messages_per_second)
         client = websocket.client
         self._ip = client.host if client else "127.0.0.1"
 
@@ -47,6 +49,9 @@ class ApiSession:
         self._host.sockets.add(self._socket)
         try:
             async for text in self._socket.messages():
+                if self._meter.floods(self._host.wall_now()):
+                    self._socket.close(POLICY_VIOLATION)
+                    continue
                 self._host.counts.requests += 1
                 self._socket.offer(dumps(self._answer(text)))
                 self._host.publish()
@@ -84,7 +89,9 @@ class ApiSession:
             return {"subscriptionId": self._host.user_hub.subscribe_spot(account_id, self._socket)}
         if self._market is Market.SPOT and method == UNSUBSCRIBE:
             subscription_id = params.integer("subscriptionId")
-            self._host.user_hub.unsubscribe_spot(self._socket, subscription_id)
+            self._host.user_hub.unsubscribe_spot(
+                self._socket, subscription_id, self._host.wall_now()
+            )
             return {}
         endpoint = METHODS[self._market].get(method)
         if endpoint is None:

@@ -6,17 +6,15 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from apps.exchange.venue_shell.host import Host
-from apps.exchange.venue_shell.sockets import SLOW_CONSUMER, Socket
+from apps.exchange.venue_shell.limits import MessageMeter
+from apps.exchange.venue_shell.sockets import POLICY_VIOLATION, Socket
 from apps.exchange.venue_shell.streams import Stream, parse_stream
 from apps.exchange.venue_shell.wire import dumps, is_request_id, loads
 from apps.exchange.venue_shell.ws_paths import WsTarget
-from chimera.clock import SECOND, Millis
-from chimera.instruments import Market
 
 log = logging.getLogger(__name__)
 
 STREAMS_MAX = 1_024
-MESSAGES_PER_SECOND = {Market.USDM: 10, Market.SPOT: 5}
 
 INVALID_REQUEST, INVALID_JSON = 2, 3
 
@@ -34,9 +32,14 @@ class StreamSession:
     def __init__(self, host: Host, websocket: WebSocket, target: WsTarget) -> None:
         self._host = host
         self._target = target
-        self._socket = Socket(websocket, target.kind, wraps=target.wraps)
-        self._second: Millis = 0
-        self._received = 0
+        self._socket = Socket(
+            websocket,
+            target.kind,
+            market=target.market,
+            opened=host.wall_now(),
+            wraps=target.wraps,
+        )
+        self._meter = MessageMeter(host.limiters[target.market].rules.messages_per_second)
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -46,8 +49,8 @@ class StreamSession:
                 self._host.user_hub.join(self._target.listen_key, self._socket)
             self._open()
             async for text in self._socket.messages():
-                if self._floods():
-                    self._socket.close(SLOW_CONSUMER)
+                if self._meter.floods(self._host.wall_now()):
+                    self._socket.close(POLICY_VIOLATION)
                     continue
                 self._socket.offer(dumps(self._handle(text)))
         finally:
@@ -107,13 +110,6 @@ class StreamSession:
             log.warning("%s asked for on /%s stays silent", stream.name, self._target.category)
             return
         self._host.market_hub.subscribe(self._socket, stream)
-
-    def _floods(self) -> bool:
-        second = self._host.wall_now() // SECOND
-        if second != self._second:
-            self._second, self._received = second, 0
-        self._received += 1
-        return self._received > MESSAGES_PER_SECOND[self._target.market]
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ import pytest_asyncio
 
 from apps.exchange.adapters.pointing import point
 from apps.exchange.core.venue.actions import Action, SetMark, StepPrice
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.exchange import Venue
 from apps.exchange.core.venue.feeds.merge import Lookahead
-from apps.exchange.core.venue.tape import Candle
 from apps.exchange.venue_shell.driver import Driver
 from apps.exchange.venue_shell.host import FeedPosition, Host
 from apps.exchange.venue_shell.limits import BINANCE_RULES

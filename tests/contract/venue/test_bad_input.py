@@ -15,7 +15,7 @@ import requests
 from apps.exchange.venue_shell.rest import BODY_MAX
 from apps.exchange.venue_shell.server import MESSAGE_MAX
 from chimera.instruments import Market
-from tests.contract.venue.conftest import PaperMarket
+from tests.contract.venue.conftest import PaperMarket, make_server
 from tests.contract.venue.test_security import signed
 
 
@@ -260,16 +260,26 @@ async def test_every_stream_that_is_accepted_can_be_served(
         assert told <= set(names)
 
 
-async def test_flood_of_requests_closes_the_flooding_socket(market: PaperMarket) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{market.server.ws_url}/public/stream") as ws,
-    ):
-        for number in range(40):
-            await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
-        codes = [m.data async for m in ws if m.type is aiohttp.WSMsgType.TEXT]
-        assert len(codes) < 40
-        assert ws.close_code == 1008
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/public/stream", "LIST_SUBSCRIPTIONS"),
+        ("/stream", "LIST_SUBSCRIPTIONS"),
+        ("/ws-api/v3", "ping"),
+        ("/ws-fapi/v1", "ping"),
+    ],
+)
+async def test_flood_of_requests_closes_the_flooding_socket(path: str, method: str) -> None:
+    with make_server(unlimited=False) as server:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{server.ws_url}{path}") as ws,
+        ):
+            for number in range(40):
+                await ws.send_json({"method": method, "id": number})
+            answers = [m.data async for m in ws if m.type is aiohttp.WSMsgType.TEXT]
+            assert 0 < len(answers) < 40
+            assert ws.close_code == 1008
 
 
 @pytest.mark.parametrize(

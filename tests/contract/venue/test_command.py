@@ -75,6 +75,8 @@ def test_command_bad_input_is_one_line_and_exit_code_2(
         ({"wallet": Decimal(-1)}, "--wallet"),
         ({"symbols": ("NOPEUSDT",)}, "NOPEUSDT"),
         ({"data": (Path("tests"),)}, "--data"),
+        ({"exchange_info": (Path("nothing.json"),)}, "--exchange-info: no such file: nothing.json"),
+        ({"exchange_info": (Path("README.md"),)}, "README.md: payload"),
         ({"data": (Path("README.md"),)}, "README.md"),
     ],
 )
@@ -133,6 +135,33 @@ def test_build_from_klines_finds_funding_and_mark_beside_them(
     assert rates[0]["fundingTime"] % 28_800_000 == 0
     assert len(bars) == 1_500
     assert bars[0][0] < server.host.feed.start
+
+
+def test_build_takes_the_filters_that_were_recorded_beside_the_data(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    for folder in ("klines", "exchange_info"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(data_dir / "klines" / KLINES, tmp_path / "klines" / "um-AAVEUSDT-1m-x.parquet")
+    payload = next((data_dir / "exchange_info").glob("um-*"))
+    shutil.copy(payload, tmp_path / "exchange_info")
+    recorded = json.loads(gzip.decompress(payload.read_bytes()))["symbols"]
+    [expected] = [row for row in recorded if row["symbol"] == "AAVEUSDT"]
+    options = VenueOptions(data=(tmp_path,), exchange_info=())
+
+    with build_server(options) as server:
+        told = requests.get(f"{server.rest_url}/fapi/v1/exchangeInfo", timeout=5).json()
+    [listed] = told["symbols"]
+
+    served = {row["filterType"]: row for row in listed["filters"]}
+    assert served == {
+        row["filterType"]: row
+        for row in expected["filters"]
+        if row["filterType"] != "MAX_NUM_ALGO_ORDERS"
+    }
+    shutil.rmtree(tmp_path / "exchange_info")
+    with pytest.raises(InvalidInput, match="AAVEUSDT is not one the venue lists"):
+        build_server(options)
 
 
 def test_build_same_seed_gives_the_same_market_and_key() -> None:

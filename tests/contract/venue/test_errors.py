@@ -124,6 +124,12 @@ SPOT_ORDER_ERRORS = [
     ({**SPOT_LIMIT, "quantity": "100"}, "insufficient balance", ccxt.InsufficientFunds),
     ({**SPOT_LIMIT, "newOrderRespType": "XXX"}, "-1136", ccxt.ExchangeError),
     ({**SPOT_LIMIT, "newClientOrderId": "x y"}, "-1100", ccxt.BadRequest),
+    ({**SPOT_LIMIT, "icebergQty": "0.001"}, "Iceberg orders are not supported", ccxt.InvalidOrder),
+    (
+        {**SPOT_LIMIT, "type": "STOP_LOSS_LIMIT", "trailingDelta": "100"},
+        "Trailing stop orders are not supported",
+        ccxt.InvalidOrder,
+    ),
 ]
 
 

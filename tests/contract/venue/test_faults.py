@@ -80,6 +80,33 @@ def test_halted_symbol_refuses_orders_and_says_so(
     assert place(usdm)["status"] == "open"
 
 
+def test_halted_symbol_refuses_batches_and_changes_of_resting_orders_too(
+    usdm: Any, market: PaperMarket
+) -> None:
+    resting = place(usdm)
+    arm(market, kind="halt_symbol", market="um", symbol="BTCUSDT")
+    order = {"type": "limit", "side": "buy", "amount": 0.01, "price": 58_000}
+    other = {**order, "symbol": "ETH/USDT:USDT", "amount": 1, "price": 2_900}
+
+    with pytest.raises(ccxt.ExchangeError, match="-4141"):
+        usdm.create_orders([other, {**order, "symbol": PERP}])
+    with pytest.raises(ccxt.ExchangeError, match="-4141"):
+        usdm.edit_order(resting["id"], PERP, "limit", "buy", 0.01, 58_000)
+    assert [o["price"] for o in usdm.fetch_open_orders(PERP)] == [59_000]
+    assert [o["status"] for o in usdm.create_orders([other])] == ["open"]
+    assert usdm.cancel_order(resting["id"], PERP)["status"] == "canceled"
+
+
+async def test_halted_symbol_refuses_changes_by_websocket_too(
+    usdm_pro: Any, market: PaperMarket
+) -> None:
+    resting = await usdm_pro.create_order(PERP, "limit", "buy", 0.01, 59_000)
+    arm(market, kind="halt_symbol", market="um", symbol="BTCUSDT")
+
+    with pytest.raises(ccxt.ExchangeError, match="-4141"):
+        await usdm_pro.edit_order_ws(resting["id"], PERP, "limit", "buy", 0.01, 58_000)
+
+
 def test_ban_answers_418_with_retry_after(usdm: Any, market: PaperMarket) -> None:
     arm(market, kind="ban_ip", seconds=30)
 

@@ -135,6 +135,20 @@ def test_price_klines_futures_are_candles_of_that_price(
     assert newest[5] == 0
 
 
+def test_premium_klines_futures_say_what_last_is_above_the_index(
+    usdm: Any, market: PaperMarket
+) -> None:
+    market.act(SetMark(Market.USDM, "BTCUSDT", Decimal("60010"), Decimal("59970")))
+    market.act(SetMark(Market.USDM, "BTCUSDT", Decimal("60010"), Decimal("60030")))
+
+    *_, newest = usdm.fetch_ohlcv(PERP, "1h", params={"price": "premiumIndex"})
+
+    assert newest[1] == 0
+    assert newest[2] == pytest.approx(30 / 59_970, abs=1e-8)
+    assert newest[3] == newest[4] == pytest.approx(-30 / 60_030, abs=1e-8)
+    assert newest[5] == 0
+
+
 def test_leverage_tiers_futures_follow_the_published_brackets(usdm: Any) -> None:
     tiers = usdm.fetch_leverage_tiers([PERP])[PERP]
 

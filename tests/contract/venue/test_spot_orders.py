@@ -1,10 +1,12 @@
 """Every spot order type of the protocol reference, order lists and balances, through unmodified ccxt."""
 
+from decimal import Decimal
 from typing import Any
 
 import ccxt
 import pytest
 
+from apps.exchange.core.venue.actions import SetDepth
 from chimera.instruments import Market
 from tests.contract.venue.conftest import SPOT, PaperMarket
 
@@ -172,6 +174,51 @@ def test_edit_order_replaces_it(spot: Any) -> None:
 
     assert (edited["price"], edited["amount"]) == (58_000, 0.02)
     assert spot.fetch_order(order["id"], SPOT)["status"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept", "expired"),
+    [
+        ("EXPIRE_MAKER", {"makerPreventedQuantity": "0.02000000"}, ["maker"]),
+        ("EXPIRE_TAKER", {"takerPreventedQuantity": "0.01000000"}, ["taker"]),
+        (
+            "EXPIRE_BOTH",
+            {"makerPreventedQuantity": "0.02000000", "takerPreventedQuantity": "0.01000000"},
+            ["maker", "taker"],
+        ),
+    ],
+)
+def test_trade_with_oneself_that_was_prevented_can_be_asked_for(
+    spot: Any, market: PaperMarket, mode: str, kept: dict[str, str], expired: list[str]
+) -> None:
+    bid, ask = ((Decimal(px), Decimal(1)) for px in (59_990, 60_010))
+    market.act(SetDepth(Market.SPOT, "BTCUSDT", 1, (bid,), (ask,)))
+
+    def place(side: str, amount: float) -> Any:
+        stp = {"selfTradePreventionMode": mode}
+        return spot.create_order(SPOT, "limit", side, amount, 60_000, stp)
+
+    orders = {"maker": place("sell", 0.02), "taker": place("buy", 0.01)}
+    asked = {"symbol": "BTCUSDT", "orderId": orders["maker"]["id"]}
+
+    [match] = spot.privateGetMyPreventedMatches(asked)
+
+    assert str(match["takerOrderId"]) == orders["taker"]["id"]
+    assert str(match["makerOrderId"]) == orders["maker"]["id"]
+    assert match["price"] == "60000.00000000"
+    assert match["selfTradePreventionMode"] == mode
+    assert {k: v for k, v in match.items() if k.endswith("PreventedQuantity")} == kept
+    by_id = {"symbol": "BTCUSDT", "preventedMatchId": match["preventedMatchId"]}
+    assert spot.privateGetMyPreventedMatches(by_id) == [match]
+    assert spot.privateGetMyPreventedMatches({**asked, "fromPreventedMatchId": 99}) == []
+    ended = [who for who, order in orders.items() if not _is_open(spot, order)]
+    assert ended == expired
+    with pytest.raises(ccxt.BadRequest, match="-1102"):
+        spot.privateGetMyPreventedMatches({"symbol": "BTCUSDT"})
+
+
+def _is_open(spot: Any, order: Any) -> bool:
+    return bool(spot.fetch_order(order["id"], SPOT)["status"] == "open")
 
 
 def test_my_trades_name_their_order_and_fee(spot: Any) -> None:

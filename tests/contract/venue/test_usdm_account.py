@@ -62,6 +62,35 @@ def test_isolated_position_margin_can_be_added_and_moves_the_liquidation_price(u
     assert after["liquidationPrice"] < before["liquidationPrice"]
 
 
+def test_margin_in_hedge_mode_is_moved_for_the_side_that_is_named(usdm: Any) -> None:
+    usdm.set_leverage(20, PERP)
+    usdm.set_margin_mode("isolated", PERP)
+    usdm.set_position_mode(True)
+    usdm.create_order(PERP, "market", "buy", 0.1, None, {"hedged": True})
+    usdm.create_order(PERP, "market", "sell", 0.2, None, {"hedged": True})
+
+    def wallets() -> dict[str, float]:
+        rows = usdm.fetch_positions([PERP])
+        return {row["side"]: float(row["info"]["isolatedWallet"]) for row in rows}
+
+    before = wallets()
+    usdm.add_margin(PERP, 100, {"positionSide": "SHORT"})
+    usdm.add_margin(PERP, 50, {"positionSide": "LONG"})
+    usdm.reduce_margin(PERP, 40, {"positionSide": "SHORT"})
+
+    moved = {side: wallet - before[side] for side, wallet in wallets().items()}
+    assert moved == {"long": pytest.approx(50), "short": pytest.approx(60)}
+    with pytest.raises(ccxt.OperationRejected, match="-4061"):
+        usdm.add_margin(PERP, 100)
+
+
+def test_margin_in_one_way_mode_knows_no_sides(usdm: Any) -> None:
+    usdm.set_margin_mode("isolated", PERP)
+    usdm.create_order(PERP, "market", "buy", 0.1)
+    with pytest.raises(ccxt.OperationRejected, match="-4061"):
+        usdm.add_margin(PERP, 100, {"positionSide": "LONG"})
+
+
 def test_isolated_liquidation_price_matches_the_published_formula(usdm: Any) -> None:
     usdm.set_leverage(20, PERP)
     usdm.set_margin_mode("isolated", PERP)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import aiohttp
+import ccxt
 import pytest
 
 from apps.exchange.venue_shell.faults import (
@@ -13,9 +14,14 @@ from apps.exchange.venue_shell.faults import (
     DropEvents,
     DuplicateEvents,
     ExpireListenKey,
+    ReorderEvents,
+    ServerShutdown,
+    ShiftClock,
+    TerminateStreams,
 )
+from chimera.clock import DAY, MINUTE
 from chimera.instruments import Market
-from tests.contract.venue.conftest import PERP, SPOT, PaperMarket
+from tests.contract.venue.conftest import PERP, SPOT, PaperMarket, eventually
 
 BOTH = pytest.mark.parametrize(("name", "symbol"), [("usdm_pro", PERP), ("spot_pro", SPOT)])
 
@@ -173,9 +179,10 @@ async def test_listen_key_post_again_gives_the_same_key(usdm_pro: Any) -> None:
         (DropEvents(event="ORDER_TRADE_UPDATE"), 1),
         (DuplicateEvents(event="ORDER_TRADE_UPDATE"), 3),
         (DelayEvents(ms=50, event="ORDER_TRADE_UPDATE"), 2),
+        (ReorderEvents(event="ORDER_TRADE_UPDATE"), 2),
     ],
 )
-async def test_event_faults_drop_repeat_and_delay(
+async def test_event_faults_drop_repeat_delay_and_reorder(
     usdm_pro: Any, market: PaperMarket, fault: Any, count: int
 ) -> None:
     url = await _listen_url(usdm_pro, market)
@@ -187,8 +194,132 @@ async def test_event_faults_drop_repeat_and_delay(
 
     kinds = [u["o"]["x"] for u in updates if u["e"] == "ORDER_TRADE_UPDATE"]
     assert len(kinds) == count
-    if isinstance(fault, DelayEvents):
+    if isinstance(fault, DelayEvents | ReorderEvents):
         assert kinds == ["CANCELED", "NEW"]
+
+
+async def test_margin_call_comes_once_before_the_liquidation(
+    usdm_pro: Any, market: PaperMarket
+) -> None:
+    await usdm_pro.set_leverage(20, PERP)
+    await usdm_pro.set_margin_mode("isolated", PERP)
+    await usdm_pro.create_order(PERP, "market", "buy", 0.1)
+    url = await _listen_url(usdm_pro, market)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        for price in ("58000", "57270", "57260", "59000", "57270", "56000"):
+            await asyncio.to_thread(market.step, price)
+        events = await _received_within(ws, 0.4)
+
+    kinds = [event["e"] for event in events if event["e"] in ("MARGIN_CALL", "ORDER_TRADE_UPDATE")]
+    assert kinds[:3] == ["MARGIN_CALL", "MARGIN_CALL", "ORDER_TRADE_UPDATE"]
+    assert kinds.count("MARGIN_CALL") == 2
+    called = next(event for event in events if event["e"] == "MARGIN_CALL")
+    assert "cw" not in called
+    [row] = called["p"]
+    assert set(row) == {"s", "ps", "pa", "mt", "iw", "mp", "up", "mm"}
+    assert (row["s"], row["ps"], row["mt"]) == ("BTCUSDT", "BOTH", "ISOLATED")
+    balance = float(row["iw"]) + float(row["up"])
+    assert 0.8 * balance <= float(row["mm"]) < balance
+
+
+async def test_margin_call_of_a_cross_position_names_the_wallet(
+    usdm_pro: Any, market: PaperMarket
+) -> None:
+    await usdm_pro.set_leverage(100, PERP)
+    await usdm_pro.create_order(PERP, "market", "buy", 5)
+    url = await _listen_url(usdm_pro, market)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        await asyncio.to_thread(market.step, "58350")
+        events = await _received_within(ws, 0.4)
+
+    [called] = [event for event in events if event["e"] == "MARGIN_CALL"]
+    wallet = (await usdm_pro.fetch_balance())["info"]["totalCrossWalletBalance"]
+    assert called["cw"] == wallet
+    assert called["p"][0]["iw"] == "0.00000000"
+
+
+async def test_terminated_spot_stream_tells_once_and_is_taken_up_again(
+    spot_pro: Any, market: PaperMarket
+) -> None:
+    first = await watched(
+        market,
+        spot_pro.watch_orders(SPOT),
+        spot_pro.create_order(SPOT, "limit", "buy", 0.01, 59_000),
+    )
+    [client] = [c for url, c in spot_pro.clients.items() if "ws-api" in url]
+    assert "spot" in client.subscriptions
+    market.server.call(lambda host: host.misbehave(TerminateStreams()))
+    assert not market.host.user_hub.has_listeners()
+    async with asyncio.timeout(5):
+        while "spot" in client.subscriptions:
+            await asyncio.sleep(0.005)
+
+    again = await watched(
+        market,
+        spot_pro.watch_orders(SPOT),
+        spot_pro.create_order(SPOT, "limit", "buy", 0.01, 58_000),
+    )
+
+    assert (first[-1]["price"], again[-1]["price"]) == (59_000, 58_000)
+
+
+async def test_spot_stream_that_is_given_up_ends_with_a_notice(
+    spot_pro: Any, market: PaperMarket
+) -> None:
+    await watched(
+        market,
+        spot_pro.watch_orders(SPOT),
+        spot_pro.create_order(SPOT, "limit", "buy", 0.01, 59_000),
+    )
+    [client] = [c for url, c in spot_pro.clients.items() if "ws-api" in url]
+
+    await client.send({"id": "bye", "method": "userDataStream.unsubscribe", "params": {}})
+    async with asyncio.timeout(5):
+        while "spot" in client.subscriptions:  # ccxt forgets it at the notice
+            await asyncio.sleep(0.005)
+
+    assert not market.host.user_hub.has_listeners()
+
+
+async def test_day_old_sockets_are_cut_and_the_client_comes_back(
+    usdm_pro: Any, market: PaperMarket
+) -> None:
+    await eventually(usdm_pro.watch_trades(PERP), market.tick)
+    [socket] = market.host.sockets
+
+    market.server.call(lambda host: host.misbehave(ShiftClock(DAY - MINUTE)))
+    await eventually(usdm_pro.watch_trades(PERP), market.tick)
+    assert market.host.sockets == {socket}
+
+    waiting = asyncio.ensure_future(usdm_pro.watch_trades(PERP))
+    market.server.call(lambda host: host.misbehave(ShiftClock(DAY)))
+    with pytest.raises(ccxt.NetworkError):
+        async with asyncio.timeout(5):
+            await waiting
+    assert await eventually(usdm_pro.watch_trades(PERP), market.tick)
+
+
+async def test_shutdown_is_announced_on_spot_before_every_socket_closes(
+    spot_pro: Any, market: PaperMarket
+) -> None:
+    watching = asyncio.ensure_future(spot_pro.watch_trades(SPOT))
+    async with aiohttp.ClientSession() as session:
+        urls = ("/stream.spot/ws/btcusdt@trade", "/ws-api/v3", "/public/ws/btcusdt@trade")
+        opened = [await session.ws_connect(f"{market.server.ws_url}{url}") for url in urls]
+        async with asyncio.timeout(5):
+            while len(market.host.sockets) < 4:
+                await asyncio.sleep(0.005)
+        market.server.call(lambda host: host.misbehave(ServerShutdown(ms=50)))
+        heard = [
+            [json.loads(m.data) async for m in ws if m.type is aiohttp.WSMsgType.TEXT]
+            for ws in opened
+        ]
+
+    [[stream], [api], futures] = heard
+    assert (stream["e"], api["event"]["e"], futures) == ("serverShutdown", "serverShutdown", [])
+    with pytest.raises(ccxt.NetworkError):
+        async with asyncio.timeout(5):
+            await watching
 
 
 async def test_spot_cancel_report_names_both_ids(spot_pro: Any, market: PaperMarket) -> None:

@@ -9,6 +9,7 @@ import pytest
 from apps.exchange.adapters.playback import play
 from apps.exchange.adapters.recordings import find_recordings, read_klines
 from apps.exchange.core.venue.actions import Bar, PrintTrade, SetFunding, SetMark, StepPrice
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.feeds import flow, klines, trades
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
@@ -16,7 +17,20 @@ from apps.exchange.core.venue.feeds.merge import merge
 from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved
 from chimera.clock import HOUR, MINUTE, SECOND
 from chimera.instruments import Side
-from tests.support.venue import BTC, BUY, ME, OTHER, SELL, T0, UM, d, market_order, set_book, venue
+from tests.support.venue import (
+    BTC,
+    BUY,
+    ME,
+    OTHER,
+    SELL,
+    T0,
+    UM,
+    d,
+    limit,
+    market_order,
+    set_book,
+    venue,
+)
 
 ROWS = klines.KlineRows(
     open_time=[T0, T0 + MINUTE],
@@ -88,7 +102,7 @@ def test_quiet_bars_leave_the_same_state_as_walked_ones() -> None:
 
 def test_funding_rates_become_known_only_when_they_are_settled() -> None:
     boundary = T0 - T0 % (8 * HOUR) + 8 * HOUR
-    feed = klines.funding(BTC, [boundary + 3], [0.00012])
+    feed = klines.funding(BTC, [boundary], [0.00012])
     assert list(feed) == [(boundary, SetFunding(UM, BTC, d("0.00012"), boundary))]
 
 
@@ -214,6 +228,34 @@ def test_mark_klines_follow_the_mark_and_roll_while_nothing_moves() -> None:
         (d(103), d(103), d(103), d(103), 0),
     ]
     assert (indexes[0].open, indexes[0].close, indexes[0].volume) == (d(99), d(98), 0)
+
+
+def test_candles_name_the_first_and_last_trade_they_hold() -> None:
+    built = venue(publish_market=True)
+    built.load_history(UM, BTC, [Candle(T0 - MINUTE, 99.0, 99.0, 99.0, 99.0)])
+    for trade_id, ts in ((7, T0), (8, T0 + 1_000), (11, T0 + MINUTE), (12, T0 + 2 * MINUTE)):
+        built.apply(PrintTrade(UM, BTC, trade_id, d(100), d(1), BUY), ts)
+    built.advance(T0 + 4 * MINUTE)
+
+    def ids(interval: str) -> list[tuple[int, int]]:
+        bars = built.klines(UM, BTC, interval)
+        return [(bar.first_trade_id, bar.last_trade_id) for bar in bars]
+
+    assert ids("1m") == [(-1, -1), (7, 8), (11, 11), (12, 12), (-1, -1)]
+    assert ids("1d") == [(7, 12)]
+
+
+def test_own_trade_that_opens_a_minute_is_named_by_its_candle() -> None:
+    built = venue(publish_market=True)
+    built.apply(StepPrice(UM, BTC, d(10_000), d(1), d(50)), T0)
+    mine = built.place_order(ME, UM, limit(BUY, "0.100", "9990"), T0 + 1)
+    built.apply(StepPrice(UM, BTC, d(9_980), d(1), d(50)), T0 + MINUTE)
+
+    bars = built.klines(UM, BTC, "1m", start=T0 + MINUTE)
+
+    assert [bar.first_trade_id for bar in bars] == [mine.fills[0].trade_id]
+    assert bars[0].last_trade_id == mine.fills[0].trade_id + 1
+    assert bars[0].open == 9_980
 
 
 def test_open_interest_is_the_larger_side_of_the_accounts() -> None:

@@ -7,7 +7,7 @@ import pytest
 from apps.exchange.core.venue import margin
 from apps.exchange.core.venue.accounts import IncomeKind
 from apps.exchange.core.venue.actions import SetFunding
-from apps.exchange.core.venue.instruments import DEFAULT_BRACKETS
+from apps.exchange.core.venue.default_brackets import KNOWN, OTHERS, brackets_of
 from apps.exchange.core.venue.outbound import AccountChanged, Liquidated, OrderUpdated
 from apps.exchange.core.venue.types import Execution, MarginType, VenueError, VenueOrderType
 from chimera.clock import HOUR
@@ -27,6 +27,8 @@ from tests.support.venue import (
     set_mark,
     venue,
 )
+
+BTC_BRACKETS = brackets_of(BTC)
 
 CENT = Decimal("0.01")
 
@@ -49,21 +51,27 @@ CENT = Decimal("0.01")
     ],
 )
 def test_bracket_table_has_the_published_cumulative_amounts(notional, cum) -> None:
-    assert margin.bracket_for(DEFAULT_BRACKETS, d(notional)).cum == d(cum)
+    assert margin.bracket_for(BTC_BRACKETS, d(notional)).cum == d(cum)
+
+
+def test_every_symbol_has_its_own_table_and_unknown_ones_a_cautious_one() -> None:
+    most = {symbol: table[0].initial_leverage for symbol, table in KNOWN.items()}
+    assert (most["BTCUSDT"], most["SOLUSDT"], most["LTCUSDT"]) == (125, 100, 75)
+    assert brackets_of("NEWUSDT") is OTHERS
+    assert OTHERS[0].initial_leverage < min(most.values())
+    # published: BNB from 75M at half its notional, FIL from 20M
+    assert margin.bracket_for(brackets_of("BNBUSDT"), d(80_000_000)).cum == d("25022210")
+    assert margin.bracket_for(brackets_of("FILUSDT"), d(25_000_000)).cum == d("6576200")
 
 
 @pytest.mark.parametrize(("qty", "price"), [("0.1", "57228.92"), ("-0.1", "62749.00")])
 def test_liquidation_price_of_the_worked_example_is_right_to_the_cent(qty, price) -> None:
-    found = margin.liquidation_price(
-        DEFAULT_BRACKETS, qty=d(qty), entry_price=d(60000), wallet=d(300)
-    )
+    found = margin.liquidation_price(BTC_BRACKETS, qty=d(qty), entry_price=d(60000), wallet=d(300))
     assert found.quantize(CENT) == d(price)
 
 
 def test_liquidation_price_in_a_higher_bracket_uses_that_brackets_rates() -> None:
-    found = margin.liquidation_price(
-        DEFAULT_BRACKETS, qty=d(20), entry_price=d(60000), wallet=d(60000)
-    )
+    found = margin.liquidation_price(BTC_BRACKETS, qty=d(20), entry_price=d(60000), wallet=d(60000))
     # 1.14M of notional lies in bracket 3: (60000 + 950 - 1.2M) / (20 * 0.0065 - 20)
     assert found.quantize(CENT) == (d("-1139050") / d("-19.87")).quantize(CENT)
 

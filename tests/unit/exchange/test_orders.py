@@ -170,7 +170,7 @@ def test_amended_order_goes_to_the_back_of_the_queue() -> None:
     mine = built.place_order(ME, UM, limit(BUY, "0.500", "10000"), T0 + 1)
     theirs = built.place_order(OTHER, UM, limit(BUY, "0.500", "10000"), T0 + 2)
     built.amend_order(
-        ME, UM, BTC, T0 + 3, side=BUY, price=d(10000), quantity=d("0.600"), order_id=mine.order_id
+        ME, BTC, T0 + 3, side=BUY, price=d(10000), quantity=d("0.600"), order_id=mine.order_id
     )
     prints(built, "10000", "0.500", SELL)
     assert (mine.executed, theirs.executed) == (0, d("0.500"))

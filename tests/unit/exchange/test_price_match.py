@@ -116,7 +116,7 @@ def test_amended_order_takes_its_price_from_the_book_anew(built) -> None:
     def amend(**more) -> NewOrder:
         more.setdefault("price", None)
         return built.amend_order(
-            ME, UM, BTC, T0 + 2, side=BUY, quantity=d("0.1"), order_id=order.order_id, **more
+            ME, BTC, T0 + 2, side=BUY, quantity=d("0.1"), order_id=order.order_id, **more
         )
 
     amend(price_match=PriceMatch.QUEUE)

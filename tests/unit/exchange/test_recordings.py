@@ -9,12 +9,12 @@ import pytest
 from apps.exchange.adapters.recordings import (
     Kind,
     find_recordings,
-    read_exchange_info,
     read_funding,
     read_klines,
     read_trades,
     recording_of,
 )
+from chimera.clock import HOUR
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 from tests.support.venue import T0
@@ -107,6 +107,13 @@ def test_funding_in_percent_is_refused(tmp_path) -> None:
         read_funding(written(tmp_path, columns, "um-BTCUSDT-funding-x.parquet"))
 
 
+def test_funding_times_are_the_hours_that_they_jitter_around(tmp_path) -> None:
+    hour = T0 - T0 % HOUR
+    columns = {"funding_time": [hour + 3, hour + HOUR - 2], "funding_rate": [0.1, 0.2]}
+    path = written(tmp_path, columns, "um-BTCUSDT-funding-x.parquet")
+    assert list(read_funding(path).time) == [hour, hour + HOUR]
+
+
 def test_trades_out_of_order_are_refused(tmp_path) -> None:
     columns = {
         "ts_ms": [T0, T0 - 1],
@@ -119,28 +126,15 @@ def test_trades_out_of_order_are_refused(tmp_path) -> None:
         read_trades(written(tmp_path, columns, "um-BTCUSDT-trades-x.parquet"))
 
 
+def test_file_that_two_paths_lead_to_is_found_once(tmp_path) -> None:
+    path = written(tmp_path, GOOD)
+    found = find_recordings([path, tmp_path, tmp_path / ".." / tmp_path.name / NAME])
+    assert [recording.path.name for recording in found] == [NAME]
+
+
 def test_missing_path_and_directories_are_told_apart(tmp_path) -> None:
     with pytest.raises(InvalidInput, match=f"{tmp_path}/nothing: no such file"):
         find_recordings([tmp_path / "nothing"])
     written(tmp_path, GOOD)
     (tmp_path / "README.md").write_text("not a recording")
     assert [recording.path.name for recording in find_recordings([tmp_path])] == [NAME]
-
-
-def test_recorded_exchange_information_is_read_in_all_its_shapes(data_dir) -> None:
-    folder = data_dir / "exchange_info"
-    um = read_exchange_info(folder / "um-2025-03-06.json.gz", Market.USDM, ["BTCUSDT", "ETHUSDT"])
-    assert str(um["BTCUSDT"].filters.tick_size) == "0.10"
-    spot = read_exchange_info(folder / "spot-2022-12-03.json.gz", Market.SPOT)
-    assert len(spot) > 1000
-    one = read_exchange_info(folder / "spot-BTCUSDT-2025-08-23.json", Market.SPOT)
-    assert str(one["BTCUSDT"].filters.step_size) == "0.00001000"
-    with pytest.raises(InvalidInput, match="does not list NOPE"):
-        read_exchange_info(folder / "um-2025-03-06.json.gz", Market.USDM, ["NOPE"])
-
-
-def test_something_else_is_no_exchange_information(tmp_path) -> None:
-    path = tmp_path / "x.json"
-    path.write_text("[1, 2]")
-    with pytest.raises(InvalidInput, match="exchangeInfo payload is expected"):
-        read_exchange_info(path, Market.USDM)

@@ -14,16 +14,18 @@ import pytest
 from apps.exchange.adapters.recordings import Kind
 from apps.exchange.adapters.replay_plan import plan_replay
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from chimera.clock import HOUR, MINUTE
+from chimera.clock import DAY, HOUR, MINUTE, iso_second
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
 T0 = 1_700_000_000_000 - 1_700_000_000_000 % HOUR
 
 
-def klines(folder: Path, name: str, first: int, bars: int, width: int = MINUTE) -> Path:
+def klines(
+    folder: Path, name: str, first: int, bars: int, width: int = MINUTE, price: float = 100.0
+) -> Path:
     times = [first + i * width for i in range(bars)]
-    prices = [100.0] * bars
+    prices = [price] * bars
     columns = {"open_time": times, **dict.fromkeys(("open", "high", "low", "close"), prices)}
     path = folder / name
     pq.write_table(pa.table({**columns, "volume": [1.0] * bars}), path)
@@ -53,6 +55,17 @@ def test_plan_without_start_leaves_a_third_of_the_bars_as_history(tmp_path: Path
     assert first == plan.start
 
 
+def test_plan_history_reaches_back_a_month_at_most(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1h-x.parquet", T0, 40 * 24, HOUR)
+
+    late = plan_replay([tmp_path], start=T0 + 35 * DAY).history(Market.USDM, "BTCUSDT")
+    natural = plan_replay([tmp_path])
+
+    assert (len(late), late[0].open_time) == (30 * DAY // MINUTE, T0 + 5 * DAY)
+    assert natural.start == T0 + 40 * DAY // 3
+    assert natural.history(Market.USDM, "BTCUSDT")[0].open_time == T0
+
+
 def test_plan_prefers_depth_that_covers_the_start_and_klines_give_history(tmp_path: Path) -> None:
     klines(tmp_path, "um-BTCUSDT-1m-x.parquet", T0, 300)
     depth(tmp_path, "um-BTCUSDT-x.log.gz", T0 + HOUR, T0 + 2 * HOUR)
@@ -74,6 +87,41 @@ def test_plan_takes_the_finest_interval_and_leaves_out_what_has_ended(tmp_path: 
 
     assert [r.interval for r in plan._recordings] == ["1m"]
     assert plan.left_out == ("um-FILUSDT",)
+
+
+def test_plan_overlapping_files_that_agree_are_played_once(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1m-a.parquet", T0, 60)
+    klines(tmp_path, "um-BTCUSDT-1m-b.parquet", T0 + 30 * MINUTE, 60)
+    whole = klines(tmp_path, "um-ETHUSDT-1m-x.parquet", T0, 90)
+
+    played = list(plan_replay([tmp_path], symbols=["BTCUSDT"], start=T0 + MINUTE).feed())
+    expected = list(plan_replay([whole], start=T0 + MINUTE).feed())
+
+    assert [(ts, action.volume) for ts, action in played] == [
+        (ts, action.volume) for ts, action in expected
+    ]
+
+
+def test_plan_overlapping_files_that_differ_are_refused_with_both_names(tmp_path: Path) -> None:
+    klines(tmp_path, "um-BTCUSDT-1m-a.parquet", T0, 60)
+    klines(tmp_path, "um-BTCUSDT-1m-b.parquet", T0 + 30 * MINUTE, 60, price=101.0)
+    plan = plan_replay([tmp_path], start=T0 + MINUTE)
+
+    named = f"1m-a.parquet and um-BTCUSDT-1m-b.parquet .* {iso_second(T0 + 30 * MINUTE)}"
+    with pytest.raises(InvalidInput, match=named):
+        plan.feed()
+    with pytest.raises(InvalidInput, match=named):
+        plan_replay([tmp_path], start=T0 + HOUR).history(Market.USDM, "BTCUSDT")
+
+
+def test_plan_refuses_depth_feeds_that_overlap(tmp_path: Path) -> None:
+    depth(tmp_path, "um-BTCUSDT-a.log.gz", T0, T0 + HOUR)
+    depth(tmp_path, "um-BTCUSDT-b.log.gz", T0 + HOUR, T0 + 2 * HOUR)
+    with pytest.raises(InvalidInput, match=r"a\.log\.gz and um-BTCUSDT-b\.log\.gz both record"):
+        plan_replay([tmp_path], start=T0)
+
+    depth(tmp_path, "um-BTCUSDT-b.log.gz", T0 + HOUR + 1, T0 + 2 * HOUR)
+    assert len(plan_replay([tmp_path], start=T0)._recordings) == 2
 
 
 @pytest.mark.parametrize(

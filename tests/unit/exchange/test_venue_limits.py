@@ -7,13 +7,21 @@ from apps.exchange.venue_shell.limits import (
     IGNORED_UNTIL_BAN,
     Limiter,
     LimitRules,
+    MessageMeter,
     OrderLimit,
 )
 from apps.exchange.venue_shell.refusals import Refusal
 from chimera.clock import MINUTE, SECOND
 
-RULES = LimitRules(100, (OrderLimit("10S", 10 * SECOND, 2), OrderLimit("1M", MINUTE, 3)))
+RULES = LimitRules(100, (OrderLimit("10S", 10 * SECOND, 2), OrderLimit("1M", MINUTE, 3)), 2)
 NOW = 1_700_000_040_000 - 1_700_000_040_000 % MINUTE
+
+
+def test_messages_of_a_second_are_counted_and_forgotten_with_it() -> None:
+    meter = MessageMeter(2)
+
+    assert [meter.floods(NOW + i) for i in (0, 1, 2)] == [False, False, True]
+    assert not meter.floods(NOW + SECOND)
 
 
 def test_weight_adds_up_within_a_minute_and_starts_anew_in_the_next() -> None:

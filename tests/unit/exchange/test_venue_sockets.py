@@ -5,7 +5,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from apps.exchange.venue_shell.sockets import SLOW_CONSUMER, Socket
+from apps.exchange.venue_shell.sockets import POLICY_VIOLATION, Socket
+from chimera.instruments import Market
 
 
 class Peer:
@@ -30,7 +31,8 @@ class Peer:
     def socket(self, **options: Any) -> Socket:
         scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b""}
         scope |= {"server": ("127.0.0.1", 1), "scheme": "ws"}
-        return Socket(WebSocket(scope, self.receive, self.send), "market", **options)
+        websocket = WebSocket(scope, self.receive, self.send)
+        return Socket(websocket, "market", market=Market.USDM, opened=0, **options)
 
 
 async def serve(socket: Socket) -> None:
@@ -65,5 +67,5 @@ async def test_socket_slow_consumer_is_closed_and_its_backlog_dropped() -> None:
     async with asyncio.timeout(2):
         await task
 
-    assert peer.received[-1]["code"] == SLOW_CONSUMER
+    assert peer.received[-1]["code"] == POLICY_VIOLATION
     assert len(peer.received) <= 3

@@ -19,6 +19,7 @@ from apps.exchange.core.venue.types import (
     Order,
     OrderList,
     PositionSide,
+    PreventedMatch,
 )
 from chimera.clock import Millis
 from chimera.instruments import Market
@@ -94,6 +95,7 @@ class Position:
     isolated_wallet: Decimal = ZERO
     realized_pnl: Decimal = ZERO
     fees_since_flat: Decimal = ZERO
+    margin_called: bool = False
     updated: Millis = 0
 
     @property
@@ -137,6 +139,7 @@ class Account:
     lists: dict[int, OrderList] = field(default_factory=dict)
     countdowns: dict[str, Millis] = field(default_factory=dict)
     income: deque[IncomeRow] = field(default_factory=deque)
+    prevented: deque[PreventedMatch] = field(default_factory=deque)
     ended: deque[tuple[Millis, Ended]] = field(default_factory=deque)
     ended_unfilled: deque[tuple[Millis, Ended]] = field(default_factory=deque)  # of futures only
     income_forgotten: dict[tuple[Market, str], Decimal] = field(

@@ -170,15 +170,6 @@ class OrderBook:
                 self._tidy(order.side, level)
                 return
 
-    def shrink(self, order: Order, qty: Decimal) -> None:
-        """Reduce a resting order to `qty` without losing its place."""
-        level: Level = self._own[order.side][order.price]
-        for entry in level.queue:
-            if entry.order is order:
-                level.total -= entry.qty - qty
-                entry.qty = qty
-        self._changed[order.side].add(order.price)
-
     def take(self, side: Side, level: Level, qty: Decimal) -> None:
         """Execute `qty` of the first entry of `level`."""
         level.take_front(qty)

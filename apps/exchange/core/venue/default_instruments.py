@@ -1,13 +1,16 @@
-"""What the venue lists unless told otherwise: exchangeInfo entries of the main USDT pairs.
+"""What the venue lists: exchangeInfo entries that were recorded, else its own of the main USDT pairs.
 
-Plausible filters of 2025, written by hand so that a demo and the simulations need no recorded payload;
-`parse_symbol` reads them like any other.
+Its own are plausible filters of 2025, written by hand so that a demo and the simulations need no recorded
+payload; `parse_symbol` reads them like any other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from apps.exchange.core.venue.accounts import SETTLEMENT_ASSET
+from apps.exchange.core.venue.default_brackets import brackets_of
 from apps.exchange.core.venue.instruments import VenueInstrument, parse_symbol
 from chimera.errors import InvalidInput
 from chimera.instruments import Market
@@ -35,10 +38,7 @@ class _Perpetual:
         return {
             "symbol": symbol,
             "pair": symbol,
-            "contractType": "PERPETUAL",
-            "deliveryDate": PERPETUAL_DELIVERY,
             "onboardDate": PERPETUAL_ONBOARD,
-            "status": "TRADING",
             "maintMarginPercent": "2.5000",
             "requiredMarginPercent": "5.0000",
             "baseAsset": self.base,
@@ -98,7 +98,6 @@ class _Pair:
     def info(self) -> dict[str, Any]:
         return {
             "symbol": self.base + "USDT",
-            "status": "TRADING",
             "baseAsset": self.base,
             "baseAssetPrecision": 8,
             "quoteAsset": "USDT",
@@ -115,16 +114,6 @@ class _Pair:
                 "TAKE_PROFIT",
                 "TAKE_PROFIT_LIMIT",
             ],
-            "icebergAllowed": True,
-            "ocoAllowed": True,
-            "otoAllowed": False,
-            "quoteOrderQtyMarketAllowed": True,
-            "allowTrailingStop": True,
-            "cancelReplaceAllowed": True,
-            "amendAllowed": False,
-            "pegInstructionsAllowed": False,
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": False,
             "filters": [
                 {
                     "filterType": "PRICE_FILTER",
@@ -160,15 +149,6 @@ class _Pair:
                 },
                 {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
                 {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-            ],
-            "permissions": [],
-            "permissionSets": [["SPOT"]],
-            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-            "allowedSelfTradePreventionModes": [
-                "NONE",
-                "EXPIRE_TAKER",
-                "EXPIRE_MAKER",
-                "EXPIRE_BOTH",
             ],
         }
 
@@ -213,21 +193,78 @@ KNOWN: dict[Market, dict[str, dict[str, Any]]] = {
 }
 
 
-def list_symbols(market: Market, symbols: Iterable[str]) -> dict[str, VenueInstrument]:
+# What holds on the venue whatever an entry says: what it plays trades for ever, and this is all it offers.
+OFFERED: dict[Market, dict[str, Any]] = {
+    Market.USDM: {
+        "status": "TRADING",
+        "contractType": "PERPETUAL",
+        "deliveryDate": PERPETUAL_DELIVERY,
+    },
+    Market.SPOT: {
+        "status": "TRADING",
+        "icebergAllowed": False,
+        "ocoAllowed": True,
+        "otoAllowed": False,
+        "opoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": False,
+        "pegInstructionsAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": [
+            "NONE",
+            "EXPIRE_TAKER",
+            "EXPIRE_MAKER",
+            "EXPIRE_BOTH",
+        ],
+    },
+}
+# Since the Algo service the limit on conditional futures orders is the account's.
+UNUSED_FILTERS = {Market.USDM: {"MAX_NUM_ALGO_ORDERS"}, Market.SPOT: set[str]()}
+
+
+def list_symbols(
+    market: Market,
+    symbols: Iterable[str],
+    recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, VenueInstrument]:
     """Return the venue's instruments for `symbols`.
+
+    Parameters
+    ----------
+    recorded : exchangeInfo entries by symbol, which go before the venue's own
 
     Raises
     ------
     InvalidInput
-        If a symbol is none the venue knows; the message names those it does.
+        If a symbol is none the venue knows, or a contract that is not settled in USDT; the message names
+        it.
     """
-    known = KNOWN[market]
-    listed = {}
-    for symbol in symbols:
-        if symbol not in known:
-            raise InvalidInput(
-                f"symbol {symbol} is not one the venue lists in {market.value}: {', '.join(known)}",
-                field="symbols",
-            )
-        listed[symbol] = parse_symbol(market, known[symbol])
-    return listed
+    known = {**KNOWN[market], **recorded}
+    return {symbol: _list(market, symbol, known) for symbol in symbols}
+
+
+def _list(market: Market, symbol: str, known: Mapping[str, Mapping[str, Any]]) -> VenueInstrument:
+    if symbol not in known:
+        raise InvalidInput(
+            f"symbol {symbol} is not one the venue lists in {market.value}: "
+            f"{', '.join(KNOWN[market])}, and what a recorded exchangeInfo names",
+            field="symbols",
+        )
+    info = {**known[symbol], **OFFERED[market]}
+    info["filters"] = [
+        f for f in info["filters"] if f.get("filterType") not in UNUSED_FILTERS[market]
+    ]
+    if market is Market.SPOT:
+        return parse_symbol(market, info)
+    if (margin := info.get("marginAsset")) != SETTLEMENT_ASSET:
+        raise InvalidInput(
+            f"symbol {symbol} is margined in {margin}; the venue settles in {SETTLEMENT_ASSET} only",
+            field="symbols",
+        )
+    return parse_symbol(market, info, brackets=brackets_of(symbol))

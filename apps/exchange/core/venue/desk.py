@@ -26,6 +26,7 @@ from apps.exchange.core.venue.types import (
     Fill,
     NewOrder,
     Order,
+    PreventedMatch,
     PriceMatch,
     StpMode,
     TimeInForce,
@@ -137,11 +138,8 @@ class OrderDesk:
         qty: Decimal,
         price_match: PriceMatch = PriceMatch.NONE,
     ) -> None:
-        """Change a resting limit order: futures queue anew, spot only shrinks and keeps its place."""
+        """Change a resting futures limit order, which queues anew."""
         listing = self._floor.listing(order.market, order.symbol)
-        if order.market is Market.SPOT:
-            self._shrink(account, listing, order, qty)
-            return
         if order.type is not VenueOrderType.LIMIT:
             raise refuse.modify_not_limit()
         wanted = self._intake.price(
@@ -173,21 +171,6 @@ class OrderDesk:
         order.modify_count += 1
         self._tell(order, Execution.AMENDMENT)
         self.work(listing, order)
-
-    def _shrink(self, account: Account, listing: Listing, order: Order, qty: Decimal) -> None:
-        if (
-            not order.is_working
-            or order.order_list_id >= 0
-            or not order.executed < qty < order.quantity
-        ):
-            raise refuse.spot_amend_quantity()
-        filters.check_spot_qty(listing, qty, market_order=False)
-        order.quantity = qty
-        listing.book.shrink(order, order.remaining)
-        self._clearing[order.market].release(account, listing, order)
-        self._clearing[order.market].hold(account, listing, order)
-        order.modify_count += 1
-        self._tell(order, Execution.AMENDMENT)
 
     # --- the market trades with us ------------------------------------------------------------------
 
@@ -350,12 +333,32 @@ class OrderDesk:
     def _prevent(self, taker: Order, maker: Order) -> bool:
         """Expire whom the taker's mode names; True when the taker may go on."""
         expired = VenueOrderStatus.EXPIRED_IN_MATCH
-        if taker.stp_mode is not StpMode.EXPIRE_TAKER:
+        ends_maker = taker.stp_mode is not StpMode.EXPIRE_TAKER
+        ends_taker = taker.stp_mode is not StpMode.EXPIRE_MAKER
+        if taker.market is Market.SPOT:
+            self._remember_prevented(taker, maker, ends_taker=ends_taker, ends_maker=ends_maker)
+        if ends_maker:
             self.end(maker, expired, ExpiryReason.STP)
-        if taker.stp_mode is not StpMode.EXPIRE_MAKER:
+        if ends_taker:
             self.end(taker, expired, ExpiryReason.STP)
-            return False
-        return True
+        return not ends_taker
+
+    def _remember_prevented(
+        self, taker: Order, maker: Order, *, ends_taker: bool, ends_maker: bool
+    ) -> None:
+        self._floor.account(taker.account_id).prevented.append(
+            PreventedMatch(
+                match_id=self._floor.next_prevented_id(),
+                symbol=taker.symbol,
+                taker_order_id=taker.order_id,
+                maker_order_id=maker.order_id,
+                mode=taker.stp_mode,
+                price=maker.price,
+                taker_qty=taker.remaining if ends_taker else ZERO,
+                maker_qty=maker.remaining if ends_maker else ZERO,
+                ts=self._floor.now,
+            )
+        )
 
     # --- small change -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from apps.exchange.core.venue.accounts import (
 )
 from apps.exchange.core.venue.actions import Action
 from apps.exchange.core.venue.algos import AlgoDesk
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.clearing import Clearing
 from apps.exchange.core.venue.clearing_spot import SpotClearing
 from apps.exchange.core.venue.clearing_usdm import UsdmClearing
@@ -33,7 +34,6 @@ from apps.exchange.core.venue.outbound import (
 from apps.exchange.core.venue.pricing import Pricing
 from apps.exchange.core.venue.reads import VenueReads
 from apps.exchange.core.venue.retention import forget
-from apps.exchange.core.venue.tape import Candle
 from apps.exchange.core.venue.types import (
     AlgoOrder,
     AlgoStatus,
@@ -153,7 +153,6 @@ class Venue(VenueReads):
     def amend_order(
         self,
         account_id: str,
-        market: Market,
         symbol: str,
         now: Millis,
         *,
@@ -164,16 +163,16 @@ class Venue(VenueReads):
         order_id: int | None = None,
         client_order_id: str | None = None,
     ) -> Order:
-        """Change a resting limit order. Futures: it queues anew. Spot: only its quantity can shrink."""
+        """Change a resting futures limit order; it queues anew."""
         account = self._begin(account_id, now)
-        self.listing(market, symbol)
+        self.listing(Market.USDM, symbol)
         order = history.find_order(
-            account, market, symbol, order_id, client_order_id, open_only=True
+            account, Market.USDM, symbol, order_id, client_order_id, open_only=True
         )
         if order is None or order.side is not side:
             raise refuse.query_unknown()
         self._desk.amend(account, order, price=price, qty=quantity, price_match=price_match)
-        self._settle(market, symbol)
+        self._settle(Market.USDM, symbol)
         return order
 
     def cancel_order(

@@ -120,7 +120,7 @@ def check_usdm_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> Non
         raise refuse.qty_off_step()
 
 
-def check_spot_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
+def _check_spot_qty(listing: Listing, qty: Decimal, *, market_order: bool) -> None:
     """Raise unless a spot quantity obeys LOT_SIZE, and MARKET_LOT_SIZE of a market order."""
     filters = listing.instrument.filters
     if qty <= 0:
@@ -221,8 +221,8 @@ def _check_spot(listing: Listing, request: NewOrder) -> None:
     if request.price is not None and not priced:
         raise refuse.not_required("price")
     _check_spot_time_in_force(request, priced)
-    if request.trailing_delta is not None:  # trailing spot stops are not offered here
-        raise refuse.filter_failure("TRAILING_DELTA")
+    if request.trailing_delta is not None:
+        raise refuse.spot_unsupported("Trailing stop")
     stop = request.type in SPOT_STOPS
     if stop and request.stop_price is None:
         raise refuse.missing("stopPrice")
@@ -284,7 +284,7 @@ def _check_spot_size(listing: Listing, request: NewOrder) -> None:
         return
     if request.quantity is None:
         raise refuse.missing("quantity")
-    check_spot_qty(listing, request.quantity, market_order=market_order)
+    _check_spot_qty(listing, request.quantity, market_order=market_order)
     price = request.price or request.stop_price or listing.last
     if price is not None:
         _check_spot_notional(listing, price * request.quantity, market_order=market_order)

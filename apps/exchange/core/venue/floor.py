@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from typing import Literal
 
 from apps.exchange.core.venue import ladder
 from apps.exchange.core.venue import refusals as refuse
@@ -20,12 +21,16 @@ from apps.exchange.core.venue.outbound import (
 )
 from apps.exchange.core.venue.tape import Tape
 from apps.exchange.core.venue.types import Order
-from chimera.clock import HOUR, Millis
+from chimera.clock import DAY, HOUR, MINUTE, Millis
 from chimera.instruments import Market, Side
 from chimera.money import ZERO, Rounding, decimal_of, quantize
 
 FUNDING_INTERVAL = 8 * HOUR
 NEVER: Millis = 1 << 62
+PREMIUM_PLACES = 8
+RATE_MINUTES_KEPT = 6 * DAY // MINUTE
+
+Rate = Literal["mark", "index", "premium"]
 
 
 @dataclass(slots=True)
@@ -49,8 +54,9 @@ class Listing:
     instrument: VenueInstrument
     book: OrderBook = field(default_factory=OrderBook)
     tape: Tape | None = None
-    marks: Tape | None = None  # candles of the mark, and of the index, on futures
-    indexes: Tape | None = None
+    rates: Mapping[Rate, Tape] = field(
+        default_factory=dict
+    )  # candles beside the tape's own, futures
     last_px: float | None = None
     mark_px: float | None = None
     index: Decimal | None = None
@@ -90,6 +96,14 @@ class Listing:
         return quantize(decimal_of(price), self.instrument.filters.tick_size, mode)
 
 
+def _rates(instrument: VenueInstrument) -> dict[Rate, Tape]:
+    return {
+        "mark": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT),
+        "index": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT),
+        "premium": Tape(instrument, minutes_kept=RATE_MINUTES_KEPT, price_places=PREMIUM_PLACES),
+    }
+
+
 class Floor:
     """Listings, accounts, counters, the time, and the outbox."""
 
@@ -114,8 +128,7 @@ class Floor:
             (market, symbol): Listing(
                 instrument,
                 tape=Tape(instrument) if publish_market else None,
-                marks=Tape(instrument) if publish_market and market is Market.USDM else None,
-                indexes=Tape(instrument) if publish_market and market is Market.USDM else None,
+                rates=_rates(instrument) if publish_market and market is Market.USDM else {},
                 funding_rate=interest_rate if market is Market.USDM else ZERO,
             )
             for market, listed in instruments.items()
@@ -125,6 +138,7 @@ class Floor:
         self._algo_id = 2_000_000_000
         self._list_id = 0
         self._tran_id = 0
+        self._prevented_id = 0
 
     # --- looking up ---------------------------------------------------------------------------------
 
@@ -158,6 +172,10 @@ class Floor:
     def next_tran_id(self) -> int:
         self._tran_id += 1
         return self._tran_id
+
+    def next_prevented_id(self) -> int:
+        self._prevented_id += 1
+        return self._prevented_id
 
     # --- money --------------------------------------------------------------------------------------
 
@@ -288,9 +306,8 @@ class Floor:
         tape = listing.tape
         if tape is None:
             return
-        for each in (tape, listing.marks, listing.indexes):
-            if each is not None:
-                each.roll(self.now)
+        for each in (tape, *listing.rates.values()):
+            each.roll(self.now)
         for interval, kline, closed in tape.moves(self.now):
             self.emit(
                 KlineMoved(

@@ -26,42 +26,6 @@ class LeverageBracket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cum: Decimal
 
 
-def _brackets(*rows: tuple[str, int, str]) -> tuple[LeverageBracket, ...]:
-    """Build a table from (cap, leverage, ratio); ``cum_n = cum_{n-1} + floor_n * (mmr_n - mmr_{n-1})``."""
-    table: list[LeverageBracket] = []
-    floor = ratio_before = cum = ZERO
-    for number, (cap, leverage, ratio) in enumerate(rows, start=1):
-        cum += floor * (Decimal(ratio) - ratio_before)
-        table.append(
-            LeverageBracket(
-                bracket=number,
-                initial_leverage=leverage,
-                floor=floor,
-                cap=Decimal(cap),
-                maint_margin_ratio=Decimal(ratio),
-                cum=cum.quantize(Decimal(1)),
-            )
-        )
-        floor, ratio_before = Decimal(cap), Decimal(ratio)
-    return tuple(table)
-
-
-DEFAULT_BRACKETS = _brackets(
-    ("50000", 125, "0.004"),
-    ("600000", 100, "0.005"),
-    ("3000000", 75, "0.0065"),
-    ("12000000", 50, "0.01"),
-    ("70000000", 25, "0.02"),
-    ("100000000", 20, "0.025"),
-    ("230000000", 10, "0.05"),
-    ("480000000", 5, "0.10"),
-    ("600000000", 4, "0.125"),
-    ("800000000", 3, "0.15"),
-    ("1200000000", 2, "0.25"),
-    ("1800000000", 1, "0.50"),
-)
-
-
 class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Regular fees as fractions of notional."""
 
@@ -100,7 +64,7 @@ class VenueInstrument(msgspec.Struct, frozen=True, kw_only=True):
     quantity_precision: int
     max_orders: int
     max_algo_orders: int
-    brackets: tuple[LeverageBracket, ...] = DEFAULT_BRACKETS
+    brackets: tuple[LeverageBracket, ...] = ()
     liquidation_fee: Decimal = ZERO
     trigger_protect: Decimal = ZERO
     market_take_bound: Decimal = ZERO
@@ -118,9 +82,9 @@ def parse_symbol(
     market: Market,
     info: Mapping[str, Any],
     *,
-    brackets: tuple[LeverageBracket, ...] = DEFAULT_BRACKETS,
+    brackets: tuple[LeverageBracket, ...] = (),
 ) -> VenueInstrument:
-    """Read one symbol of an exchangeInfo payload.
+    """Read one symbol of an exchangeInfo payload; `brackets`, which it lacks, is its margin table.
 
     Raises
     ------

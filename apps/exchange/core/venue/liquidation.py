@@ -14,6 +14,7 @@ from apps.exchange.core.venue.outbound import (
     BalanceChange,
     FundingPayment,
     Liquidated,
+    MarginCalled,
 )
 from apps.exchange.core.venue.types import (
     AlgoStatus,
@@ -27,6 +28,8 @@ from apps.exchange.core.venue.types import (
 )
 from chimera.instruments import Market, Side
 from chimera.money import ZERO, quantize, usdt
+
+MARGIN_CALL_FRAC = Decimal("0.8")  # of the margin balance that the maintenance margin takes up
 
 
 class RiskEngine:
@@ -54,9 +57,14 @@ class RiskEngine:
         found = False
         for account in self._floor.accounts.values():
             for position in account.positions_of(listing.symbol):
-                if position.qty and self._is_lost(account, listing, position):
+                if not position.qty:  # another one's liquidation traded it away
+                    continue
+                balance, needed = self._margin(account, listing, position)
+                if balance <= needed:
                     self._liquidate(account, position)
                     found = True
+                elif self._floor.publish_market:  # simulations pass over quiet bars, and over these
+                    self._call(account, position, near=needed >= balance * MARGIN_CALL_FRAC)
         return found
 
     def narrow(self, listing: Listing, quiet: Quiet) -> None:
@@ -72,14 +80,31 @@ class RiskEngine:
                 elif price:
                     quiet.mark_high = min(quiet.mark_high, price)
 
-    def _is_lost(self, account: Account, listing: Listing, position: Position) -> bool:
+    def _margin(
+        self, account: Account, listing: Listing, position: Position
+    ) -> tuple[Decimal, Decimal]:
+        """Return the margin balance behind a position, and the maintenance margin it must exceed."""
         if not account.is_isolated(listing.symbol):
-            balance, needed = portfolio.cross_margin(self._floor, account)
-            return balance <= needed
+            return portfolio.cross_margin(self._floor, account)
         mark = portfolio.mark_of(self._floor, position)
         balance = position.isolated_wallet + position.unrealized_pnl(mark)
         brackets = listing.instrument.brackets
-        return balance <= margin.maint_margin(brackets, abs(position.qty) * mark)
+        return balance, margin.maint_margin(brackets, abs(position.qty) * mark)
+
+    def _call(self, account: Account, position: Position, *, near: bool) -> None:
+        """Say once that a position came near its liquidation, and again after it was safe."""
+        if near and not position.margin_called:
+            floor = self._floor
+            view = portfolio.position_view(floor, account, position.symbol, position.side)
+            floor.emit(
+                MarginCalled(
+                    ts=floor.now,
+                    account_id=account.account_id,
+                    position=view,
+                    cross_wallet=account.cross_wallet,
+                )
+            )
+        position.margin_called = near
 
     def _liquidate(self, account: Account, position: Position) -> None:
         """Close a lost position.

@@ -22,7 +22,10 @@ from chimera.money import ZERO
 
 
 class Kline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A bar ``[open_time, close_time]``; `close_time` is the last millisecond, as on the wire."""
+    """A bar ``[open_time, close_time]``; `close_time` is the last millisecond, as on the wire.
+
+    A trade id of -1 is unknown: of the minutes before the feed's start, and of those without a trade.
+    """
 
     open_time: Millis
     close_time: Millis
@@ -35,8 +38,8 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trades: int
     taker_base: Decimal
     taker_quote: Decimal
-    first_trade_id: int = -1
-    last_trade_id: int = -1
+    first_trade_id: int
+    last_trade_id: int
 
 
 class Ticker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -186,6 +189,13 @@ class AccountChanged(PrivateEvent, frozen=True, kw_only=True, gc=False):
     balances: tuple[BalanceChange, ...]
     positions: tuple[PositionView, ...] = ()
     symbol: str = ""
+
+
+class MarginCalled(PrivateEvent, frozen=True, kw_only=True, gc=False):
+    """A position came near its liquidation; `cross_wallet` backs it unless it is isolated."""
+
+    position: PositionView
+    cross_wallet: Decimal
 
 
 class LeverageChanged(PrivateEvent, frozen=True, kw_only=True, gc=False):

@@ -218,7 +218,7 @@ class Pricing:
             listing.mark_px += (price - listing.mark_px) * mark_weight(elapsed)
         listing.moved_at = max(listing.moved_at, ts)
         listing.index = None  # a fed index holds until the market moves on
-        if listing.marks is not None:
+        if listing.rates:
             self._sample(listing, ts)
 
     def _set_mark(self, listing: Listing, mark: float, index: Decimal) -> None:
@@ -231,12 +231,15 @@ class Pricing:
         self.react(listing)
 
     def _sample(self, listing: Listing, ts: Millis) -> None:
-        """Put the mark, and the index as clients are told it, into their candles."""
-        mark = listing.mark_px
-        if mark is not None and listing.marks is not None and listing.indexes is not None:
-            index = mark if listing.index is None else float(listing.index)
-            listing.marks.move(ts, mark, 0.0, bought=True)
-            listing.indexes.move(ts, index, 0.0, bought=True)
+        """Put the mark, the index as clients are told it, and what last is above it into their candles."""
+        mark, last = listing.mark_px, listing.last_px
+        if mark is None or not listing.rates:
+            return
+        index = mark if listing.index is None else float(listing.index)
+        listing.rates["mark"].move(ts, mark, 0.0, bought=True)
+        listing.rates["index"].move(ts, index, 0.0, bought=True)
+        if last is not None:
+            listing.rates["premium"].move(ts, (last - index) / index, 0.0, bought=True)
 
     def _tell_mark(self, listing: Listing) -> None:
         mark = listing.mark

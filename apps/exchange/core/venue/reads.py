@@ -5,15 +5,14 @@ The base of `exchange.Venue`, apart because there is much of it.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal
 
 from apps.exchange.core.venue import history, portfolio
 from apps.exchange.core.venue import refusals as refuse
 from apps.exchange.core.venue.accounts import Account, AccountView, IncomeRow
-from apps.exchange.core.venue.floor import Floor, Listing
+from apps.exchange.core.venue.floor import Floor, Listing, Rate
 from apps.exchange.core.venue.outbound import FundingPayment, Kline, PositionView, Ticker, Traded
 from apps.exchange.core.venue.tape import Tape
-from apps.exchange.core.venue.types import AlgoOrder, Fill, Order, OrderList
+from apps.exchange.core.venue.types import AlgoOrder, Fill, Order, OrderList, PreventedMatch
 from chimera.clock import Millis
 from chimera.instruments import Market, Side
 from chimera.money import ZERO
@@ -141,6 +140,27 @@ class VenueReads:
             wanted, lambda f: f.ts, start=start, end=end, limit=limit, oldest=from_id is not None
         )
 
+    def prevented_matches(
+        self,
+        account_id: str,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        match_id: int | None = None,
+        from_id: int | None = None,
+        limit: int = 500,
+    ) -> list[PreventedMatch]:
+        """Return what self-trade prevention kept apart on spot, of one order or by its own id."""
+        self.listing(Market.SPOT, symbol)
+        return [
+            match
+            for match in self.account(account_id).prevented
+            if match.symbol == symbol
+            and order_id in (None, match.taker_order_id, match.maker_order_id)
+            and match_id in (None, match.match_id)
+            and (from_id is None or match.match_id >= from_id)
+        ][:limit]
+
     def get_algo(
         self, account_id: str, *, algo_id: int | None = None, client_algo_id: str | None = None
     ) -> AlgoOrder:
@@ -241,17 +261,17 @@ class VenueReads:
         symbol: str,
         interval: str,
         *,
-        of: Literal["mark", "index"],
+        of: Rate,
         start: Millis | None = None,
         end: Millis | None = None,
         limit: int = 500,
     ) -> list[Kline]:
-        """Return candles of a mark or an index price as `klines` does, from the feed's start on.
+        """Return candles of a mark, an index or a premium as `klines` does, from the feed's start on.
 
-        They have no volume; `trades` counts the samples.
+        The premium is what last is above the index, as a fraction of it. None has volume; `trades` counts
+        the samples.
         """
-        listing = self.listing(Market.USDM, symbol)
-        tape = listing.marks if of == "mark" else listing.indexes
+        tape = self.listing(Market.USDM, symbol).rates.get(of)
         if tape is None:
             raise refuse.bad_symbol()
         return tape.klines(interval, start=start, end=end, limit=limit)

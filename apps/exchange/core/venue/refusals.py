@@ -290,8 +290,8 @@ def spot_market_closed() -> VenueError:
     return VenueError(-2010, "Market is closed.")
 
 
-def spot_amend_quantity() -> VenueError:
-    return VenueError(-2038, "The requested order amend would not reduce the order's quantity.")
+def spot_unsupported(what: str) -> VenueError:
+    return VenueError(-2010, f"{what} orders are not supported for this symbol.")
 
 
 def oco_prices() -> VenueError:

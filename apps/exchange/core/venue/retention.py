@@ -9,7 +9,7 @@ from apps.exchange.core.venue.types import AlgoOrder, Order
 from chimera.clock import DAY, Millis
 from chimera.instruments import Market
 
-KEPT = 90 * DAY  # ended orders, order lists, fills, ledger rows
+KEPT = 90 * DAY  # ended orders, order lists, fills, prevented matches, ledger rows
 UNFILLED_KEPT = 3 * DAY  # futures orders, plain and conditional, that ended without a fill
 ROWS_AT_ONCE = 256  # far more than one request adds
 
@@ -29,6 +29,9 @@ def forget(account: Account, now: Millis) -> None:
             if fill.market is Market.USDM:
                 account.qty_forgotten[fill.symbol, fill.position_side] += fill.qty * fill.side.sign
             left -= 1
+    while left and (prevented := account.prevented) and prevented[0].ts < since:
+        prevented.popleft()
+        left -= 1
     while left and (ended := account.ended) and ended[0][0] < since:
         _drop(account, ended.popleft()[1])
         left -= 1

@@ -64,6 +64,8 @@ def move_margin(
 
     What is taken out must leave the position its initial margin.
     """
+    if account.hedge is (side is PositionSide.BOTH):
+        raise refuse.position_side_mismatch()
     if not account.is_isolated(symbol):
         raise refuse.margin_on_cross()
     position = account.position(symbol, side)

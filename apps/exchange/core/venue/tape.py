@@ -6,112 +6,101 @@ written with the symbol's decimals when somebody asks.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from itertools import takewhile
+from itertools import islice, takewhile
 
 import msgspec
 
 from apps.exchange.core.venue import refusals as refuse
+from apps.exchange.core.venue.candles import Candle, Minutes
 from apps.exchange.core.venue.instruments import VenueInstrument
 from apps.exchange.core.venue.outbound import Kline, Ticker, Traded
 from chimera.clock import DAY, INTERVALS, MINUTE, Millis
 from chimera.money import ZERO, decimal_of, quantize
 
 TRADES_KEPT = 2_000
-MINUTES_KEPT = 8_640  # six days
+MINUTES_KEPT = 45 * DAY // MINUTE  # 6 MB a symbol
 _QUOTE_INCREMENT = Decimal("0.00000001")
 
-
-@dataclass(slots=True)
-class Candle:
-    """A minute, or the sum of several. Prices quote per base, volumes base and quote units."""
-
-    open_time: Millis
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float = 0.0
-    quote_volume: float = 0.0
-    trades: int = 0
-    taker_base: float = 0.0
-    taker_quote: float = 0.0
-
-    def add(self, price: float, volume: float, *, bought: bool) -> None:
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
-        self.close = price
-        self.volume += volume
-        self.quote_volume += price * volume
-        self.trades += 1
-        if bought:
-            self.taker_base += volume
-            self.taker_quote += price * volume
-
-    def merge(self, later: "Candle") -> None:
-        self.high = max(self.high, later.high)
-        self.low = min(self.low, later.low)
-        self.close = later.close
-        self.volume += later.volume
-        self.quote_volume += later.quote_volume
-        self.trades += later.trades
-        self.taker_base += later.taker_base
-        self.taker_quote += later.taker_quote
-
-
-_pack = msgspec.msgpack.encode
+_pack_trades = msgspec.msgpack.encode
 _unpack_trades = msgspec.msgpack.Decoder(list[Traded]).decode
-_unpack_minutes = msgspec.msgpack.Decoder(list[Candle]).decode
+
+_State = tuple[VenueInstrument, int | None, bytes, Minutes, Candle | None, "_Early | None"]
+_Early = tuple[Millis, int, int]  # minute, first and last trade id
 
 
 class Tape:
-    """Trades and candles of one symbol."""
+    """Trades and candles of one symbol.
 
-    def __init__(self, instrument: VenueInstrument) -> None:
+    Parameters
+    ----------
+    price_places : decimals of what the candles are of, where it is not the symbol's price
+    minutes_kept : how many minutes of history it holds
+    """
+
+    def __init__(
+        self,
+        instrument: VenueInstrument,
+        *,
+        price_places: int | None = None,
+        minutes_kept: int = MINUTES_KEPT,
+    ) -> None:
         self._instrument = instrument
+        self._price_places = price_places
         self.trades: deque[Traded] = deque(maxlen=TRADES_KEPT)
-        self._minutes: deque[Candle] = deque(maxlen=MINUTES_KEPT)
+        self._closed = Minutes(minutes_kept)
+        self._newest: Candle | None = None
+        self._early: _Early | None = None  # printed before the move that opens their minute
         self._watchers: Counter[str] = Counter()
         self._told: dict[str, Millis] = {}  # interval -> open time of the candle last told
 
-    def __getstate__(self) -> tuple[VenueInstrument, bytes, bytes]:
-        """Return what is kept of it: rows by the thousand, packed. Who watched is gone by then."""
-        return self._instrument, _pack(list(self.trades)), _pack(list(self._minutes))
+    def __getstate__(self) -> _State:
+        """Return what is kept of it, packed. Who watched is gone by then."""
+        trades = _pack_trades(list(self.trades))
+        return self._instrument, self._price_places, trades, self._closed, self._newest, self._early
 
-    def __setstate__(self, kept: tuple[VenueInstrument, bytes, bytes]) -> None:
-        instrument, trades, minutes = kept
-        self.__init__(instrument)  # type: ignore[misc]
+    def __setstate__(self, kept: _State) -> None:
+        instrument, price_places, trades, closed, newest, early = kept
+        self.__init__(instrument, price_places=price_places)  # type: ignore[misc]
         self.trades.extend(_unpack_trades(trades))
-        self._minutes.extend(_unpack_minutes(minutes))
+        self._closed, self._newest, self._early = closed, newest, early
 
     def print(self, trade: Traded) -> None:
         self.trades.append(trade)
+        minute, trade_id = trade.ts - trade.ts % MINUTE, trade.trade_id
+        if self._newest is not None and self._newest.open_time == minute:
+            self._newest.name_trades(trade_id, trade_id)
+            return
+        first = self._early[1] if self._early and self._early[0] == minute else trade_id
+        self._early = minute, first, trade_id
 
     def move(self, ts: Millis, price: float, volume: float, *, bought: bool) -> None:
         """Let the market trade `volume` at `price`."""
         self.roll(ts)
         minute = ts - ts % MINUTE
-        if not self._minutes or self._minutes[-1].open_time < minute:
-            self._minutes.append(Candle(minute, price, price, price, price))
-        self._minutes[-1].add(price, volume, bought=bought)
+        if self._newest is None or self._newest.open_time < minute:
+            self._newest = self._begin(Candle(minute, price, price, price, price))
+        if self._early is not None:
+            if self._early[0] == minute:
+                self._newest.name_trades(*self._early[1:])
+            self._early = None
+        self._newest.add(price, volume, bought=bought)
 
     def roll(self, ts: Millis) -> None:
         """Fill minutes without a trade up to, not including, the one of `ts`: flat and empty."""
-        if not self._minutes:
+        if self._newest is None:
             return
-        last = self._minutes[-1]
-        minute = ts - ts % MINUTE
-        first = max(last.open_time + MINUTE, minute - MINUTES_KEPT * MINUTE)
+        close, minute = self._newest.close, ts - ts % MINUTE
+        first = max(self._newest.open_time + MINUTE, minute - self._closed.kept * MINUTE)
         for open_time in range(first, minute, MINUTE):
-            close = last.close
-            self._minutes.append(Candle(open_time, close, close, close, close))
+            self._newest = self._begin(Candle(open_time, close, close, close, close))
 
     def load(self, candles: Iterable[Candle]) -> None:
         """Put older minutes before what is there."""
-        before = self._minutes[0].open_time if self._minutes else None
-        older = [c for c in candles if before is None or c.open_time < before]
-        self._minutes = deque([*older, *self._minutes], maxlen=MINUTES_KEPT)
+        if self._newest is not None:
+            self._closed.append(self._newest)
+        self._closed.prepend(candles)
+        self._newest = self._closed.pop() if len(self._closed) else None
 
     def klines(
         self,
@@ -126,20 +115,30 @@ class Tape:
         if width is None:
             raise refuse.bad_interval()
         if start is None:
-            newest = min(end, self._newest()) if end is not None else self._newest()
+            newest = min(end, self._newest_open()) if end is not None else self._newest_open()
             start = newest - newest % width - (limit - 1) * width
-        found: list[Candle] = []
-        for minute in self._minutes:
-            open_time = minute.open_time - minute.open_time % width
-            if open_time < start or (end is not None and open_time > end):
-                continue
-            if found and found[-1].open_time == open_time:
-                found[-1].merge(minute)
-            elif len(found) == limit:
+        bars = self._bars(start + -start % width, width)
+        if end is not None:
+            bars = takewhile(lambda bar: bar.open_time <= end, bars)
+        return [self._kline(bar, width) for bar in islice(bars, limit)]
+
+    def _bars(self, start: Millis, width: Millis) -> Iterator[Candle]:
+        """Yield the candles of `width` that open at `start`, a multiple of it, or later."""
+        newest, closed = self._newest, self._closed
+        if newest is None:
+            return
+        current = newest.open_time - newest.open_time % width
+        place = closed.index(start)
+        while place < len(closed):
+            open_time = closed.open_time(place)
+            open_time -= open_time % width
+            if open_time == current:
                 break
-            else:
-                found.append(_copy(minute, open_time))
-        return [self._kline(candle, width) for candle in found]
+            following = closed.index(open_time + width, place)
+            yield closed.total(place, following, open_time)
+            place = following
+        if current >= start:
+            yield self._candle(current)
 
     def watch(self, interval: str) -> None:
         """Have `moves` tell of this interval, until as many `unwatch` calls."""
@@ -155,11 +154,12 @@ class Tape:
 
     def moves(self, now: Millis) -> Iterator[tuple[str, Kline, bool]]:
         """Yield (interval, candle, closed) of every watched candle that closed, then the current one."""
-        if not self._minutes:
+        if self._newest is None:
             return
         for interval in self._watchers:
             width = INTERVALS[interval]
-            current, newest = now - now % width, self._newest() - self._newest() % width
+            current = now - now % width
+            newest = self._newest.open_time - self._newest.open_time % width
             told = self._told.get(interval, newest)
             if told < current:
                 for kline in self.klines(interval, start=told, end=current - 1):
@@ -169,19 +169,24 @@ class Tape:
                 yield interval, self._kline(self._candle(newest), width), False
 
     def _candle(self, open_time: Millis) -> Candle:
-        """Return the sum of the minutes from `open_time` on."""
-        tail = list(takewhile(lambda m: m.open_time >= open_time, reversed(self._minutes)))
-        total = _copy(tail[-1], open_time)
-        for minute in reversed(tail[:-1]):
-            total.merge(minute)
+        """Return the sum of the minutes from `open_time` on; there is at least one."""
+        assert self._newest is not None
+        place, end = self._closed.index(open_time), len(self._closed)
+        if place == end:
+            return self._newest.copy(open_time)
+        total = self._closed.total(place, end, open_time)
+        total.merge(self._newest)
         return total
 
     def ticker(self, now: Millis) -> Ticker:
         """Return the rolling day as of `now`."""
-        day = [m for m in self._minutes if m.open_time > now - DAY]
-        total = _copy(day[0], day[0].open_time) if day else Candle(now, 0.0, 0.0, 0.0, 0.0)
-        for minute in day[1:]:
-            total.merge(minute)
+        since, closed, newest = now - DAY + 1, self._closed, self._newest
+        if newest is None or newest.open_time < since:
+            total = Candle(now, 0.0, 0.0, 0.0, 0.0)
+        else:
+            place = closed.index(since)
+            first = closed.open_time(place) if place < len(closed) else newest.open_time
+            total = self._candle(first)
         kline = self._kline(total, now - total.open_time)
         ids = [trade.trade_id for trade in self.trades]
         return Ticker(
@@ -199,11 +204,17 @@ class Tape:
             count=kline.trades,
         )
 
-    def _newest(self) -> Millis:
-        return self._minutes[-1].open_time if self._minutes else 0
+    def _newest_open(self) -> Millis:
+        return 0 if self._newest is None else self._newest.open_time
+
+    def _begin(self, candle: Candle) -> Candle:
+        if self._newest is not None:
+            self._closed.append(self._newest)
+        return candle
 
     def _kline(self, candle: Candle, width: Millis) -> Kline:
-        tick = Decimal(1).scaleb(-self._instrument.price_precision)
+        places = self._price_places
+        tick = Decimal(1).scaleb(-(self._instrument.price_precision if places is None else places))
         step = Decimal(1).scaleb(-self._instrument.quantity_precision)
         return Kline(
             open_time=candle.open_time,
@@ -217,15 +228,9 @@ class Tape:
             trades=candle.trades,
             taker_base=_exact(candle.taker_base, step),
             taker_quote=_exact(candle.taker_quote, _QUOTE_INCREMENT),
+            first_trade_id=candle.first_trade_id,
+            last_trade_id=candle.last_trade_id,
         )
-
-
-def _copy(candle: Candle, open_time: Millis) -> Candle:
-    still = Candle(open_time, candle.open, candle.high, candle.low, candle.close)
-    still.volume, still.quote_volume = candle.volume, candle.quote_volume
-    still.trades = candle.trades
-    still.taker_base, still.taker_quote = candle.taker_base, candle.taker_quote
-    return still
 
 
 def _exact(value: float, increment: Decimal) -> Decimal:

@@ -212,6 +212,20 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ts: Millis
 
 
+class PreventedMatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Two spot orders of one account that would have met at `price`; the quantities are what expired."""
+
+    match_id: int
+    symbol: str
+    taker_order_id: int
+    maker_order_id: int
+    mode: StpMode
+    price: Decimal
+    taker_qty: Decimal
+    maker_qty: Decimal
+    ts: Millis
+
+
 class Order(msgspec.Struct, kw_only=True, eq=False):
     """One plain order. `quantity` of a spot market order by quote is what it bought in the end."""
 

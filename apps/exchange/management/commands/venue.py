@@ -37,13 +37,28 @@ class Command(BaseCommand):
             metavar="PATH",
             help="recorded files or folders of them; without, order flow is simulated",
         )
+        parser.add_argument(
+            "--exchange-info",
+            nargs="+",
+            type=Path,
+            default=[],
+            metavar="FILE",
+            help="exchangeInfo payloads to take filters from; by default those in a folder "
+            "exchange_info beside the data, and the venue's own for symbols that none names",
+        )
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
         parser.add_argument(
             "--seed", type=int, default=1, help="of the simulation and the demo key"
         )
         parser.add_argument("--wallet", type=_amount, default=Decimal(10_000), metavar="USDT")
         parser.add_argument("--symbols", nargs="+", type=str.upper, default=[], metavar="SYMBOL")
-        parser.add_argument("--start", type=_time, metavar="TIME", help="ISO 8601 (UTC) or ms")
+        parser.add_argument(
+            "--start",
+            type=_time,
+            metavar="TIME",
+            help="ISO 8601 (UTC) or ms; up to 30 days before it are history. By default a third of "
+            "the recording is",
+        )
         parser.add_argument(
             "--state",
             type=Path,
@@ -63,6 +78,7 @@ class Command(BaseCommand):
                 VenueOptions(
                     port=options["port"],
                     data=tuple(options["data"]),
+                    exchange_info=tuple(options["exchange_info"]),
                     speed=options["speed"],
                     seed=options["seed"],
                     wallet=options["wallet"],

@@ -24,6 +24,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("data", nargs="+", type=Path, help="recorded klines, one market")
         parser.add_argument("--bundle", type=Path, default=Path("bundles/demo.yaml"))
+        parser.add_argument(
+            "--exchange-info",
+            nargs="+",
+            type=Path,
+            default=[],
+            metavar="FILE",
+            help="exchangeInfo payloads to take filters from; by default those in a folder "
+            "exchange_info beside the data",
+        )
         parser.add_argument("--bars", type=_count, default=None, help="stop after so many bars")
         parser.add_argument("--wallet", type=_amount, default=Decimal(10_000), help="USDT")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -35,6 +44,7 @@ class Command(BaseCommand):
                 bundle=import_string("apps.config.services.bundle_check")(
                     _text(options["bundle"])
                 ).bundle,
+                exchange_info=options["exchange_info"],
                 wallet_usdt=options["wallet"],
                 bars=options["bars"],
             )

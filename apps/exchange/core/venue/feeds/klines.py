@@ -8,13 +8,14 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import ClassVar
 
 import msgspec
 
 from apps.exchange.core.venue.actions import Bar, SetFunding, SetMark, StepPrice
+from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.feeds.merge import TimedAction
-from apps.exchange.core.venue.tape import Candle
-from chimera.clock import HOUR, INTERVALS, MINUTE, Millis
+from chimera.clock import INTERVALS, MINUTE, Millis
 from chimera.instruments import Market
 from chimera.money import decimal_of
 
@@ -24,6 +25,7 @@ _TAKER_SHARE = 0.5  # of volume that bought, where a file does not say
 class KlineRows(msgspec.Struct, frozen=True, kw_only=True):
     """Columns of equal length: times in ms, prices quote per base, volumes in base units."""
 
+    TIME: ClassVar = "open_time"
     open_time: Sequence[Millis]
     open: Sequence[float]
     high: Sequence[float]
@@ -71,8 +73,7 @@ def steps(
 def funding(symbol: str, times: Sequence[Millis], rates: Sequence[float]) -> Iterator[TimedAction]:
     """Yield each recorded rate at the instant it is settled, never earlier: until then nobody knew it."""
     for time, rate in zip(times, rates, strict=True):
-        at = round(time / HOUR) * HOUR  # published times jitter by some milliseconds
-        yield at, SetFunding(Market.USDM, symbol, decimal_of(rate), at)
+        yield time, SetFunding(Market.USDM, symbol, decimal_of(rate), time)
 
 
 def marks(symbol: str, times: Sequence[Millis], opens: Sequence[float]) -> Iterator[TimedAction]:
