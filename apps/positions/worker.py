@@ -22,7 +22,7 @@ from chimera.store.interface import Store
 
 def build(context: WorkerContext) -> Positions:
     store = context.store
-    positions = Positions()
+    positions = Positions(context.speed)
     opening = store.get("positions_snapshots", OPENING)
     ledgers: dict[str, PositionLedger] = {}
     adopted_at: dict[str, Millis] = {}

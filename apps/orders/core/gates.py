@@ -37,7 +37,8 @@ class EntryContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     intent_age_max_ms: Millis
     mark_px: Decimal | None
     mark_age_ms: Millis | None
-    mark_age_max_ms: Millis
+    quote_age_ms: Millis | None
+    price_age_max_ms: Millis
     position_qty: Decimal
     entries_working: int  # in this symbol
     positions_taken: int  # over all symbols: open, or an entry on its way
@@ -165,11 +166,14 @@ def price_collar(plan: EntryPlan, c: EntryContext) -> GateCheck:
     return _check("price_collar", deviation <= limit, f"{deviation:.6f}", f"<= {limit}")
 
 
-def data_age(_: EntryPlan, c: EntryContext) -> GateCheck:
-    """[C19] No new risk on old prices."""
-    passed = c.mark_age_ms is not None and c.mark_age_ms <= c.mark_age_max_ms
-    value = "unknown" if c.mark_age_ms is None else c.mark_age_ms
-    return _check("price_age_ms", passed, value, f"<= {c.mark_age_max_ms}")
+def mark_age(_: EntryPlan, c: EntryContext) -> GateCheck:
+    """[C19] No new risk on an old mark price, whatever else of the symbol still comes."""
+    return _check_age("mark_age_ms", c.mark_age_ms, c.price_age_max_ms)
+
+
+def quote_age(_: EntryPlan, c: EntryContext) -> GateCheck:
+    """[C19] No new risk on old quotes."""
+    return _check_age("quote_age_ms", c.quote_age_ms, c.price_age_max_ms)
 
 
 def daily_loss(_: EntryPlan, c: EntryContext) -> GateCheck:
@@ -208,7 +212,8 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
     filters,
     margin_settings,
     signal_age,
-    data_age,
+    mark_age,
+    quote_age,
     price_collar,
     order_value,
     order_qty,
@@ -223,3 +228,8 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
 
 def _check(gate: str, passed: bool, value: object, limit: str) -> GateCheck:
     return GateCheck(gate=gate, passed=bool(passed), value=str(value), limit=limit)
+
+
+def _check_age(gate: str, age: Millis | None, limit: Millis) -> GateCheck:
+    passed = age is not None and age <= limit
+    return _check(gate, passed, "unknown" if age is None else age, f"<= {limit}")

@@ -319,17 +319,17 @@ def test_r3_position_and_stop_gone_unseen_and_the_price_beyond_the_stop_converge
     (algo,) = run.desk.venue.open_algos(ACCOUNT_ID)
     run.desk.venue.cancel_algo(ACCOUNT_ID, runtime.clock.now(), algo_id=algo.algo_id)
     book, opened = run.router.books[SYMBOL], runtime.clock.now() // MINUTE * MINUTE
-    assert book.last_px is not None
-    beyond = round(book.last_px * (0.98 if book.qty > 0 else 1.02), 2)
+    assert book.bid_px is not None
+    beyond = round(book.bid_px * (0.98 if book.qty > 0 else 1.02), 2)
     moved = Bar(
         market=Market.USDM,
         symbol="BTCUSDT",
         interval="1m",
         open_time=opened,
         close_time=opened + MINUTE,
-        open=book.last_px,
-        high=max(book.last_px, beyond),
-        low=min(book.last_px, beyond),
+        open=book.bid_px,
+        high=max(book.bid_px, beyond),
+        low=min(book.bid_px, beyond),
         close=beyond,
         volume=100.0,
     )

@@ -41,7 +41,8 @@ CONTEXT = EntryContext(
     intent_age_max_ms=2_000,
     mark_px=Decimal(100_000),
     mark_age_ms=0,
-    mark_age_max_ms=3_000,
+    quote_age_ms=0,
+    price_age_max_ms=3_000,
     position_qty=Decimal(0),
     entries_working=0,
     positions_taken=0,
@@ -74,7 +75,7 @@ def test_review_entry_several_wrong_names_all_of_them() -> None:
     verdict = review_entry(PLAN, replace(CONTEXT, halted_by=("a", "b"), mark_age_ms=None))
 
     assert isinstance(verdict, RiskRefused)
-    assert verdict.reasons == "halted, price_age_ms"
+    assert verdict.reasons == "halted, mark_age_ms"
 
 
 CONTEXT_CASES = [
@@ -87,10 +88,14 @@ CONTEXT_CASES = [
     ("signal_age_ms", {"intent_age_ms": 2_000}, True),
     ("signal_age_ms", {"intent_age_ms": 2_001}, False),
     ("signal_age_ms", {"intent_age_ms": -1}, False),
-    ("price_age_ms", {"mark_age_ms": 2_999}, True),
-    ("price_age_ms", {"mark_age_ms": 3_000}, True),
-    ("price_age_ms", {"mark_age_ms": 3_001}, False),
-    ("price_age_ms", {"mark_age_ms": None}, False),
+    ("mark_age_ms", {"mark_age_ms": 2_999}, True),
+    ("mark_age_ms", {"mark_age_ms": 3_000}, True),
+    ("mark_age_ms", {"mark_age_ms": 3_001}, False),
+    ("mark_age_ms", {"mark_age_ms": None}, False),
+    ("quote_age_ms", {"quote_age_ms": 2_999}, True),
+    ("quote_age_ms", {"quote_age_ms": 3_000}, True),
+    ("quote_age_ms", {"quote_age_ms": 3_001}, False),
+    ("quote_age_ms", {"quote_age_ms": None}, False),
     ("price_collar", {"mark_px": D("99502.49")}, True),  # 0.49999 %
     ("price_collar", {"mark_px": D(100_000) / D("1.005")}, True),
     ("price_collar", {"mark_px": D("99502.40")}, False),
