@@ -151,10 +151,10 @@ def concurrency(_: EntryPlan, c: EntryContext) -> GateCheck:
 
 
 def stop_distance(plan: EntryPlan, c: EntryContext) -> GateCheck:
-    """[C09] An entry without a sound stop is none."""
-    low, high = c.risk.min_stop_distance, c.risk.max_stop_distance
+    """[C09] An entry without a sound stop is none, nor is one whose stop the liquidation may forestall."""
+    low, high = c.risk.min_stop_distance, c.risk.widest_stop
     passed = low <= plan.stop_distance <= high
-    return _check("stop_distance", passed, plan.stop_distance, f"{low} .. {high}")
+    return _check("stop_distance", passed, plan.stop_distance, f"{low} .. {high:.6g}")
 
 
 def price_collar(plan: EntryPlan, c: EntryContext) -> GateCheck:

@@ -165,6 +165,26 @@ def test_gate_of_the_plan_at_its_limit(gate: str, change: dict[str, Any], passes
     assert (gate not in refused) is passes
 
 
+@pytest.mark.parametrize(
+    ("leverage", "distance", "passes"),
+    [
+        (20, 0.0229, True),  # a short at 20x is liquidated at 4.58 %
+        (20, 0.0230, False),
+        (20, 0.049, False),
+        (10, 0.0478, True),
+        (10, 0.0479, False),
+    ],
+)
+def test_stop_distance_is_at_most_half_of_the_way_to_the_liquidation(
+    leverage: int, distance: float, passes: bool
+) -> None:
+    context = replace(CONTEXT, risk=limited(leverage=leverage, max_stop_distance=0.5))
+
+    assert (
+        "stop_distance" not in refused_by(replace(PLAN, stop_distance=distance), context)
+    ) is passes
+
+
 def test_order_qty_mark_unknown_refuses() -> None:
     assert "order_qty" in refused_by(PLAN, replace(CONTEXT, mark_px=None))
 
