@@ -1,5 +1,9 @@
 """The whole desk without faults: repeatable to the byte, always protected, equal to the venue's books."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -23,6 +27,7 @@ from chimera.money import usdt
 from chimera.runtime.contract import Effect, Publish
 from chimera.runtime.faults import FaultRates
 from tests.support.bundles import DEMO_BUNDLE
+from tests.support.desk_digest import EXECUTIONS, SYMBOLS, desk_digest
 from tests.support.desks import (
     START,
     Inputs,
@@ -34,8 +39,8 @@ from tests.support.desks import (
     random_walk,
 )
 
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-LIMIT = Execution(entry="limit", limit_offset_bps=2.0, entry_ttl_ms=90_000)
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT = EXECUTIONS["limit"]
 LARGE = {"margin_usdt": 5_000.0, "max_order_notional_usdt": 120_000.0}
 
 
@@ -215,6 +220,25 @@ def test_desk_same_inputs_twice_give_the_same_bytes(execution: Execution) -> Non
     assert one.store._documents == two.store._documents
 
 
+@pytest.mark.parametrize("name", EXECUTIONS)
+def test_desk_same_inputs_in_another_process_give_the_same_bytes(name: str) -> None:
+    digests = [elsewhere("-m", "tests.support.desk_digest", name, hash_seed=s) for s in (1, 2)]
+
+    assert [digest.strip() for digest in digests] == [desk_digest(name)] * 2
+
+
+def elsewhere(*arguments: str, hash_seed: int) -> str:
+    """Return what Python prints in a process whose sets are ordered otherwise."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 def test_desk_other_inputs_give_other_bytes() -> None:
     one, two = (traded(open_desk(busy_bundle(SYMBOLS)), bars=30, seed=s) for s in (1, 2))
 
@@ -235,25 +259,22 @@ def test_recorded_data_twice_gives_the_same_bytes(data_dir: Path, bars: int) -> 
         data_dir / "klines" / f"um-{name}-1m-2025-05..2025-06.parquet"
         for name in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
     ]
-    bundle = load_bundle(DEMO_BUNDLE.read_text())
-    runs = []
-    for _ in range(2):
-        simulation = open_simulation(files, bundle=bundle, bars=3 * bars)
-        simulation.run()
-        runs.append(simulation)
+    simulation = open_simulation(files, bundle=load_bundle(DEMO_BUNDLE.read_text()), bars=3 * bars)
+    simulation.run()
 
-    one, two = runs
-    assert one.desk.runtime.digest == two.desk.runtime.digest
-    assert one.store._documents == two.store._documents  # type: ignore[attr-defined]
+    command = ("manage.py", "simulate", *map(str, files), "--bundle", str(DEMO_BUNDLE))
+    told = elsewhere(*command, "--bars", str(3 * bars), "--json", hash_seed=1)
+    result = simulation.result()
+    assert json.loads(told) == result
     if bars > 60:
-        assert one.result()["fills"] > 50
+        assert result["fills"] > 50
         last = max(
-            one.store.query(
+            simulation.store.query(
                 "positions_snapshots", equal={"type": "account.equity.v1"}, order="desc"
             ).documents,
             key=lambda document: document.body["ts_event"],
         )
-        wallet = one.desk.venue.account(ACCOUNT_ID).wallet_balance
+        wallet = simulation.desk.venue.account(ACCOUNT_ID).wallet_balance
         assert Decimal(last.body["wallet_usdt"]) == wallet
 
 

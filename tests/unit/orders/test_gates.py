@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from apps.exchange.core.venue.default_instruments import list_symbols
+from apps.exchange.core.venue.default_instruments import KNOWN, list_symbols
 from apps.orders.core.gates import (
     ENTRY_GATES,
     EntryContext,
@@ -183,6 +183,20 @@ def test_stop_distance_is_at_most_half_of_the_way_to_the_liquidation(
     assert (
         "stop_distance" not in refused_by(replace(PLAN, stop_distance=distance), context)
     ) is passes
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN[Market.USDM]))
+@pytest.mark.parametrize("px", ["1.03", "150", "60000"])
+def test_l8_quantity_where_the_notional_was_meant_is_refused_for_every_symbol(
+    name: str, px: str
+) -> None:
+    context = replace(
+        CONTEXT, instrument=list_symbols(Market.USDM, [name])[name].filters, mark_px=D(px)
+    )
+
+    refused = refused_by(replace(PLAN, qty=D(400), expected_px=D(px)), context)
+
+    assert {"order_notional_usdt", "order_qty", "margin_usdt"} <= refused
 
 
 def test_order_qty_mark_unknown_refuses() -> None:
