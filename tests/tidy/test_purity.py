@@ -102,39 +102,32 @@ def test_no_core_takes_chances() -> None:
 
 
 def unseeded(tree: ast.Module) -> list[int]:
-    """Return the lines that use `random` otherwise than as a generator with a seed."""
-    modules, generators, found = set(), set(), []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {a.asname or a.name for a in node.names if a.name == "random"}
-        elif isinstance(node, ast.ImportFrom) and node.module == "random":
-            generators |= {a.asname or a.name for a in node.names if a.name == "Random"}
-            found += [node.lineno for a in node.names if a.name != "Random"]
+    """Return the lines that use `random` otherwise than, under its own name, as a generator with a seed."""
+    nodes = list(ast.walk(tree))
+    calls = {node.func: node for node in nodes if isinstance(node, ast.Call)}
+    hints = [getattr(node, kind, None) for node in nodes for kind in ("annotation", "returns")]
+    types = {part for hint in hints if hint is not None for part in ast.walk(hint)}
 
-    def is_generator(node: ast.AST) -> bool:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return node.value.id in modules and node.attr == "Random"
-        return isinstance(node, ast.Name) and node.id in generators
+    def is_harmless(generator: ast.expr) -> bool:
+        call = calls.get(generator)
+        return generator in types or (call is not None and has_seed(call))
 
-    allowed = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            seed = node.args[0] if node.args else ast.Constant(None)
-            is_seeded = not (isinstance(seed, ast.Constant) and seed.value is None)
-            if is_generator(node.func) and is_seeded:
-                allowed.add(node.func)
-            elif (
-                isinstance(node.func, ast.Attribute) and node.func.attr == "seed" and not is_seeded
-            ):
+    found = []
+    for node in nodes:
+        match node:
+            case ast.alias(name="random" | "Random", asname=str()):
                 found.append(node.lineno)
-        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            allowed |= set(ast.walk(annotation)) if annotation is not None else set()
-    for node in ast.walk(tree):
-        of_module = (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in modules
-        )
-        if (of_module or is_generator(node)) and node not in allowed:
-            found.append(node.lineno)
-    return sorted(found)
+            case ast.ImportFrom(module="random"):
+                found += [alias.lineno for alias in node.names if alias.name != "Random"]
+            case ast.Attribute(value=ast.Name(id="random")):
+                if node.attr != "Random" or not is_harmless(node):
+                    found.append(node.lineno)
+            case ast.Name(id="Random") if not is_harmless(node):
+                found.append(node.lineno)
+            case ast.Call(func=ast.Attribute(attr="seed")) if not has_seed(node):
+                found.append(node.lineno)
+    return found
+
+
+def has_seed(call: ast.Call) -> bool:
+    return bool(call.args) and ast.unparse(call.args[0]) != "None"
