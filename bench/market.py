@@ -100,4 +100,5 @@ def bar(
         low=low,
         close=c,
         volume=v,
+        mark_px=c,
     )

@@ -18,6 +18,9 @@ Symbol = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{2,20}(-PERP)?\Z")]
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1_000_000_000)]
 
+# The maintenance margin of the largest symbols' first bracket, as a fraction of notional: none needs less.
+LEAST_MAINTENANCE_MARGIN = 0.004
+
 
 class FactorKind(StrEnum):
     """The registered factors; `apps/features/core/factors` holds one module for each family."""
@@ -82,6 +85,21 @@ class RiskLimits(_Part, frozen=True, kw_only=True):
     max_daily_loss_usdt: Positive = 40.0
     max_orders_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1_200)] = 30
     max_signal_age_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 2_000
+
+    @property
+    def liquidation_distance(self) -> float:
+        """How far from its entry an isolated position lives at most, as a fraction of price.
+
+        The smaller of both sides, a short's: ``(1 / leverage - mmr) / (1 + mmr)``. Symbols and sizes of a
+        higher maintenance margin are liquidated earlier.
+        """
+        margin = LEAST_MAINTENANCE_MARGIN
+        return (1 / self.leverage - margin) / (1 + margin)
+
+    @property
+    def widest_stop(self) -> float:
+        """The greatest distance of a stop: as limited, and at most half of the way to the liquidation."""
+        return min(self.max_stop_distance, self.liquidation_distance / 2)
 
 
 class Execution(_Part, frozen=True, kw_only=True):

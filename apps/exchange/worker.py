@@ -1,4 +1,4 @@
-"""Makes the connection to the exchange: to the real one, or to the venue that the settings name."""
+"""Makes the connection to the venue that the settings name: a local one, or the real exchange."""
 
 import json
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from apps.exchange.adapters.usdm import UsdmConnector
 from chimera.clock import Clock, ScaledClock, WallClock
 from chimera.errors import ConfigInvalid, Unavailable
 from chimera.instruments import Market, market_of
+from chimera.venue_url import venue_url
 
 HISTORY_BARS_MIN = 1_000
 RECV_WINDOW_MS = 10_000
@@ -40,15 +41,16 @@ def connect(
 
     Parameters
     ----------
-    url : where a venue that speaks Binance's protocol listens, such as ``http://127.0.0.1:18080``;
-        "" means the real exchange
+    url : where a venue that speaks Binance's protocol listens, such as ``http://127.0.0.1:18080``,
+        or ``live``, the real exchange
     history_bars : how many bars of each symbol to load, `HISTORY_BARS_MIN` at least
 
     Raises
     ------
     ConfigInvalid
-        If a key or secret is missing, or there is no symbol.
+        If `url` is neither, a key or secret is missing, or there is no symbol.
     """
+    address = venue_url(url)
     if not symbols:
         raise ConfigInvalid("the active bundle names no symbol")
     if not (key and secret):
@@ -58,7 +60,7 @@ def connect(
         traded = [symbol for symbol in symbols if market_of(symbol) is market]
         if traded or market is Market.USDM:  # its wallet is what the books are about
             by_market[market] = connector_type(
-                _client(client_type, url, key, secret),
+                _client(client_type, address, key, secret),
                 symbols=traded,
                 interval=interval,
                 history_bars=max(history_bars, HISTORY_BARS_MIN),
@@ -67,7 +69,7 @@ def connect(
     return Connectors(by_market, clock)
 
 
-def _client(client_type: Any, url: str, key: str, secret: str) -> Any:
+def _client(client_type: Any, address: str | None, key: str, secret: str) -> Any:
     client = client_type(
         {
             "apiKey": key,
@@ -77,7 +79,9 @@ def _client(client_type: Any, url: str, key: str, secret: str) -> Any:
             "options": {"recvWindow": RECV_WINDOW_MS},
         }
     )
-    return point(client, url, "ws" + url.removeprefix("http")) if url else client
+    if address is None:
+        return client
+    return point(client, address, "ws" + address.removeprefix("http"))
 
 
 def venue_clock(url: str) -> Clock:
@@ -85,16 +89,19 @@ def venue_clock(url: str) -> Clock:
 
     Raises
     ------
+    ConfigInvalid
+        If `url` names no venue.
     Unavailable
         If nothing answers there.
     """
-    if not url:
+    address = venue_url(url)
+    if address is None:
         return WallClock()
     try:
-        with urlopen(f"{url}/venue/clock", timeout=5) as answer:  # noqa: S310  (operator's setting)
+        with urlopen(f"{address}/venue/clock", timeout=5) as answer:  # noqa: S310  (operator's setting)
             told = json.load(answer)
     except (URLError, OSError, ValueError) as error:
-        raise Unavailable(f"the venue at {url} does not tell its clock: {error}") from error
+        raise Unavailable(f"the venue at {address} does not tell its clock: {error}") from error
     if told["speed"] == 1 and told.get("origin") is None:
         return WallClock()
     return ScaledClock(origin=told["origin"], speed=told["speed"], anchor_ns=told["anchor_ns"])

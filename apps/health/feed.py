@@ -12,9 +12,11 @@ import msgspec
 from django.conf import settings
 
 from chimera.clock import Millis, WallClock
+from chimera.errors import ConfigInvalid
+from chimera.venue_url import venue_url
 
 TIMEOUT_S = 2.0
-VENUE_FAILURES = (OSError, HTTPException, ValueError)
+VENUE_FAILURES = (OSError, HTTPException, ValueError, ConfigInvalid)
 """What reading the venue's doors may raise: it cannot be reached, or does not answer as it should."""
 LIVE_VENUE_URL = "https://fapi.binance.com"
 
@@ -51,10 +53,8 @@ def venue_read(path: str) -> bytes:
     VENUE_FAILURES
         If it cannot be reached, or answers anything but 200.
     """
-    base = (settings.EXCHANGE_URL or LIVE_VENUE_URL).rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise ValueError("CHIMERA_EXCHANGE_URL must begin with http:// or https://")
-    with urlopen(Request(f"{base}{path}"), timeout=TIMEOUT_S) as answer:  # noqa: S310  checked above
+    address = venue_url(settings.EXCHANGE_URL) or LIVE_VENUE_URL
+    with urlopen(Request(f"{address}{path}"), timeout=TIMEOUT_S) as answer:  # noqa: S310  it is http(s)
         if answer.status != HTTPStatus.OK:
             raise ValueError(f"the venue answered {answer.status}")
         return bytes(answer.read())
@@ -62,7 +62,7 @@ def venue_read(path: str) -> bytes:
 
 def venue_feed() -> Feed:
     """Return how the market runs; raises like `venue_read`."""
-    if settings.EXCHANGE_URL:
+    if venue_url(settings.EXCHANGE_URL) is not None:
         try:
             told = msgspec.json.decode(venue_read("/venue/status"), type=_Status)
         except HTTPError as error:

@@ -22,7 +22,7 @@ from chimera.runtime.worker import WorkerContext
 def build(context: WorkerContext) -> Positions:
     """Return the books of every symbol ever traded; what they do not count yet they count at the start."""
     store = context.store
-    positions = Positions()
+    positions = Positions(context.speed)
     opening = store.get("positions_snapshots", OPENING)
     ledgers: dict[str, PositionLedger] = {}
     adopted_at: dict[str, Millis] = {}

@@ -8,7 +8,11 @@ Level = tuple[float, float]  # price (quote per base), quantity (base units)
 
 
 class BarClosed(Event, frozen=True, kw_only=True, gc=False, tag="market.bar.v1"):
-    """A bar of ``[open_time, ts_event)`` is complete; `volume` is in base units."""
+    """A bar of ``[open_time, ts_event)`` is complete; `volume` is in base units.
+
+    `mark_px` is the mark price at the close, where a market is known by its bars alone; there the close is
+    the quote as well. None: marks and quotes are told by themselves.
+    """
 
     symbol: str
     interval: str
@@ -18,6 +22,7 @@ class BarClosed(Event, frozen=True, kw_only=True, gc=False, tag="market.bar.v1")
     low: float
     close: float
     volume: float
+    mark_px: float | None = None
 
 
 class QuoteChanged(Event, frozen=True, kw_only=True, gc=False, tag="market.quote.v1"):

@@ -10,6 +10,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from chimera.errors import ConfigInvalid
+from chimera.venue_url import venue_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -249,8 +250,10 @@ DEMO = env.bool("CHIMERA_DEMO", default=False)
 LOG_LEVEL = env.str("CHIMERA_LOG_LEVEL", default="INFO")
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):
     raise ConfigInvalid("CHIMERA_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR", level=LOG_LEVEL)
-"""Where the exchange is; "" means the real one."""
+"""Where we trade: a venue's address, or `live` for the real exchange; "" is nowhere."""
 EXCHANGE_URL = env.str("CHIMERA_EXCHANGE_URL", default="")
+if EXCHANGE_URL:
+    venue_url(EXCHANGE_URL)  # refused here rather than by the first who connects
 EXCHANGE_KEY = env.str("CHIMERA_EXCHANGE_KEY", default="")
 EXCHANGE_SECRET = env.str("CHIMERA_EXCHANGE_SECRET", default="")
 

@@ -10,6 +10,9 @@ REQUIRED = (
     "CHIMERA_REDIS_URL",
     "CHIMERA_STORE_URL",
     "CHIMERA_STATE_DIR",
+    "CHIMERA_EXCHANGE_URL",  # `live` is the real exchange
+    "CHIMERA_EXCHANGE_KEY",
+    "CHIMERA_EXCHANGE_SECRET",
     "DATABASE_URL",
 )
 _missing = [name for name in REQUIRED if not env.str(name, default="")]

@@ -16,6 +16,7 @@ from chimera.events import (
     EquityMarked,
     InstrumentListed,
     IntentIssued,
+    MarkPriceChanged,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -28,6 +29,7 @@ from chimera.events import (
     QueryAccount,
     QueryFailed,
     QueryOrder,
+    QuoteChanged,
     SubmitOrder,
     SubmitUnknown,
     SymbolPrepared,
@@ -198,7 +200,34 @@ class RouterBench:
             )
         )
 
-    def bar(self, close: float = PX) -> None:
+    def mark(self, px: float = PX) -> None:
+        self.tell(
+            MarkPriceChanged(
+                id=f"mark:{self.now}",
+                symbol=SYMBOL,
+                mark_px=px,
+                index_px=px,
+                funding_rate=0.0,
+                next_funding_time=0,
+                **self._times(),
+            )
+        )
+
+    def quote(self, bid_px: float = PX, ask_px: float = PX) -> None:
+        self.tell(
+            QuoteChanged(
+                id=f"quote:{self.now}",
+                symbol=SYMBOL,
+                bid_px=bid_px,
+                bid_qty=1.0,
+                ask_px=ask_px,
+                ask_qty=1.0,
+                **self._times(),
+            )
+        )
+
+    def bar(self, close: float = PX, *, alone: bool = True) -> None:
+        """Close a bar of a market that is known by its bars alone, or has marks and quotes besides."""
         self.tell(
             BarClosed(
                 id=f"bar:{self.now}",
@@ -210,6 +239,7 @@ class RouterBench:
                 low=close,
                 close=close,
                 volume=1.0,
+                mark_px=close if alone else None,
                 **self._times(),
             )
         )

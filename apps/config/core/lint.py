@@ -190,12 +190,13 @@ def _risk(bundle: Bundle) -> Iterator[Finding]:
             f"{risk.min_stop_distance:g} is not below max_stop_distance, "
             f"{risk.max_stop_distance:g}",
         )
-    if risk.max_stop_distance * risk.leverage >= 1.0:
+    if risk.widest_stop < risk.max_stop_distance:
         yield error(
             "risk.max_stop_distance",
             BundleRule.STOP_BEYOND_LIQUIDATION,
-            f"at {risk.leverage}x the position is liquidated before a stop at "
-            f"{risk.max_stop_distance:g} is reached",
+            f"at {risk.leverage}x a position is liquidated {risk.liquidation_distance:.4f} from its "
+            f"entry or nearer; a stop may be half as far, {risk.widest_stop:.4f}, and "
+            f"{risk.max_stop_distance:g} is beyond that",
         )
     notional = risk.margin_usdt * risk.leverage
     if notional > risk.max_order_notional_usdt:

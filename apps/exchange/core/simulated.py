@@ -58,20 +58,15 @@ class SimulatedExchange:
     Parameters
     ----------
     venue : with `account_id` opened
-    quotes : publish the best bid and ask after every market action
     depth_levels : publish this many levels of the book after every market action; 0 for none
     """
 
     name: ClassVar[str] = "exchange"
     consumes: ClassVar[tuple[type[Event], ...]] = COMMANDS
 
-    def __init__(
-        self, venue: Venue, account_id: str, *, quotes: bool = False, depth_levels: int = 0
-    ) -> None:
+    def __init__(self, venue: Venue, account_id: str, *, depth_levels: int = 0) -> None:
         self.venue = venue
         self.account_id = account_id
-        self._levels = max(depth_levels, 1 if quotes else 0)
-        self._quotes = quotes
         self._depth_levels = depth_levels
         self._symbols = {
             (market, symbol): symbol_of(symbol, market) for market, symbol in venue.floor.listings
@@ -82,15 +77,16 @@ class SimulatedExchange:
     def market(self, action: Action, now: Millis) -> list[Effect]:
         """Let the market do something and return everything that follows.
 
-        A whole bar is published as `BarClosed` after what happened on its way.
+        A whole bar is published as `BarClosed`, with the mark price it leaves behind, after what
+        happened on its way.
         """
         venue, floor = self.venue, self.venue.floor
         venue.apply(action, now)
         if floor.publish_market:
             venue.advance(now)
         published = self._drain(now, cause="") if floor.outbox else []
-        if self._levels:
-            published += [Publish(event) for event in self._book(action, now)]
+        if self._depth_levels:
+            published += [Publish(event) for event in self._depth(action, now)]
         if type(action) is Bar and not floor.publish_market:
             published.append(Publish(self._bar(action, now)))
         return published
@@ -277,18 +273,14 @@ class SimulatedExchange:
             for told in translate.events_of(event, now, cause)
         ]
 
-    def _book(self, action: Action, now: Millis) -> Iterator[Event]:
+    def _depth(self, action: Action, now: Millis) -> Iterator[Event]:
         listing = self.venue.listing(action.market, action.symbol)
         symbol = self._symbols[action.market, action.symbol]
         bids, asks = (
             tuple((float(price), float(qty)) for price, qty in levels)
-            for levels in self.venue.floor.touch(listing, self._levels)
+            for levels in self.venue.floor.touch(listing, self._depth_levels)
         )
-        if not bids or not asks:
-            return
-        if self._quotes and not self.venue.floor.publish_market:
-            yield translate.quote(symbol, bids[0], asks[0], now)
-        if self._depth_levels:
+        if bids and asks:
             yield DepthChanged(
                 id=f"depth:{symbol}:{now}",
                 ts_event=now,
@@ -300,6 +292,7 @@ class SimulatedExchange:
 
     def _bar(self, bar: Bar, now: Millis) -> BarClosed:
         symbol = self._symbols[bar.market, bar.symbol]
+        mark = self.venue.floor.listings[bar.market, bar.symbol].mark
         return BarClosed(
             id=bar_id(symbol, bar.interval, bar.close_time),
             ts_event=bar.close_time,
@@ -312,6 +305,7 @@ class SimulatedExchange:
             low=bar.low,
             close=bar.close,
             volume=bar.volume,
+            mark_px=None if mark is None else float(mark),
         )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from chimera.clock import Millis
-from chimera.events import PositionAdopted
+from chimera.events import BarClosed, PositionAdopted
 from chimera.events.orders import OrderFilled, OrderRecord, Purpose
 from chimera.instruments import Instrument, Side
 from chimera.money import ZERO, decimal_of, is_price
@@ -30,8 +30,6 @@ class SymbolBook:
     bid_px: float | None = None
     ask_px: float | None = None
     quote_ts: Millis = 0
-    last_px: float | None = None
-    last_ts: Millis = 0
     mark_px: float | None = None
     mark_ts: Millis = 0
     qty: Decimal = ZERO  # signed, folded from fills
@@ -69,24 +67,24 @@ class SymbolBook:
         if is_price(px) and ts >= self.mark_ts:
             self.mark_px, self.mark_ts = px, ts
 
-    def take_last(self, px: float, ts: Millis) -> None:
-        if is_price(px) and ts >= self.last_ts:
-            self.last_px, self.last_ts = px, ts
+    def take_bar(self, bar: BarClosed) -> None:
+        """Take the prices of a market that is known by its bars alone; elsewhere a bar tells none."""
+        if bar.mark_px is not None:
+            self.take_mark(bar.mark_px, bar.ts_event)
+            self.take_quote(bar.close, bar.close, bar.ts_event)
 
-    def taker_px(self, side: Side, now: Millis, max_age: Millis) -> Decimal | None:
-        """Return what a taker on `side` would pay now: the quote while fresh, else the last price."""
-        quote = self.ask_px if side is Side.BUY else self.bid_px
-        if quote is not None and now - self.quote_ts <= max_age:
-            return decimal_of(quote)
-        return decimal_of(self.last_px) if self.last_px is not None else None
+    def taker_px(self, side: Side) -> Decimal | None:
+        """Return what a taker on `side` pays by the newest quote, however old that is."""
+        px = self.ask_px if side is Side.BUY else self.bid_px
+        return None if px is None else decimal_of(px)
 
-    def reference(self) -> tuple[Decimal | None, Millis]:
-        """Return the newest of mark and last price, and when it was seen."""
-        if self.mark_px is not None and self.mark_ts >= self.last_ts:
-            return decimal_of(self.mark_px), self.mark_ts
-        if self.last_px is not None:
-            return decimal_of(self.last_px), self.last_ts
-        return None, 0
+    def quote_age(self, now: Millis) -> Millis | None:
+        """Return how old the newest quote is; a time in the future is as far from now."""
+        return None if self.bid_px is None else abs(now - self.quote_ts)
+
+    def mark_age(self, now: Millis) -> Millis | None:
+        """Return how old the newest mark price is; a time in the future is as far from now."""
+        return None if self.mark_px is None else abs(now - self.mark_ts)
 
     def fold(self, fill: OrderFilled) -> bool:
         """Add a fill to the position, and tell whether it was new."""

@@ -22,7 +22,7 @@ class Deadlines:
     close_again: Millis = 1 * SECOND
     unheard: Millis = 30 * SECOND  # after which a living order nobody spoke of is asked about
     exit_over: Millis = 15 * SECOND  # how long an exit under way keeps others from being sent
-    price_age: Millis = 3 * SECOND
+    price_age: Millis = 3 * SECOND  # of mark and quote; a quiet book speaks only when it changes
     equity_age: Millis = 2 * MINUTE + EQUITY_LATE  # while a position is open
     account_again: Millis = 1 * SECOND
     prepare_again: Millis = 30 * SECOND

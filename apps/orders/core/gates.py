@@ -37,7 +37,8 @@ class EntryContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     intent_age_max_ms: Millis
     mark_px: Decimal | None
     mark_age_ms: Millis | None
-    mark_age_max_ms: Millis
+    quote_age_ms: Millis | None
+    price_age_max_ms: Millis
     position_qty: Decimal
     entries_working: int  # in this symbol
     orders_in_doubt: int  # in this symbol: nobody knows what the venue made of them
@@ -158,10 +159,10 @@ def concurrency(_: EntryPlan, c: EntryContext) -> GateCheck:
 
 
 def stop_distance(plan: EntryPlan, c: EntryContext) -> GateCheck:
-    """[C09] An entry without a sound stop is none."""
-    low, high = c.risk.min_stop_distance, c.risk.max_stop_distance
+    """[C09] An entry without a sound stop is none, nor is one whose stop the liquidation may forestall."""
+    low, high = c.risk.min_stop_distance, c.risk.widest_stop
     passed = low <= plan.stop_distance <= high
-    return _check("stop_distance", passed, plan.stop_distance, f"{low} .. {high}")
+    return _check("stop_distance", passed, plan.stop_distance, f"{low} .. {high:.6g}")
 
 
 def price_collar(plan: EntryPlan, c: EntryContext) -> GateCheck:
@@ -173,11 +174,14 @@ def price_collar(plan: EntryPlan, c: EntryContext) -> GateCheck:
     return _check("price_collar", deviation <= limit, f"{deviation:.6f}", f"<= {limit}")
 
 
-def data_age(_: EntryPlan, c: EntryContext) -> GateCheck:
-    """[C19] No new risk on old prices."""
-    passed = c.mark_age_ms is not None and c.mark_age_ms <= c.mark_age_max_ms
-    value = "unknown" if c.mark_age_ms is None else c.mark_age_ms
-    return _check("price_age_ms", passed, value, f"<= {c.mark_age_max_ms}")
+def mark_age(_: EntryPlan, c: EntryContext) -> GateCheck:
+    """[C19] No new risk on an old mark price, whatever else of the symbol still comes."""
+    return _check_age("mark_age_ms", c.mark_age_ms, c.price_age_max_ms)
+
+
+def quote_age(_: EntryPlan, c: EntryContext) -> GateCheck:
+    """[C19] No new risk on old quotes."""
+    return _check_age("quote_age_ms", c.quote_age_ms, c.price_age_max_ms)
 
 
 def daily_loss(_: EntryPlan, c: EntryContext) -> GateCheck:
@@ -216,7 +220,8 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
     filters,
     margin_settings,
     signal_age,
-    data_age,
+    mark_age,
+    quote_age,
     price_collar,
     order_value,
     order_qty,
@@ -232,3 +237,8 @@ ENTRY_GATES: tuple[Callable[[EntryPlan, EntryContext], GateCheck], ...] = (
 
 def _check(gate: str, passed: bool, value: object, limit: str) -> GateCheck:
     return GateCheck(gate=gate, passed=bool(passed), value=str(value), limit=limit)
+
+
+def _check_age(gate: str, age: Millis | None, limit: Millis) -> GateCheck:
+    passed = age is not None and age <= limit
+    return _check(gate, passed, "unknown" if age is None else age, f"<= {limit}")

@@ -44,6 +44,7 @@ from chimera.events.orders import (
 )
 from chimera.ids import client_order_id
 from chimera.instruments import Instrument, Market, market_of
+from chimera.money import decimal_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
 from .alerts import closed_by_venue, opened_by_others, unfit_settings
@@ -132,7 +133,7 @@ class Router:
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
-                self.state.book(event.symbol).take_last(event.close, event.ts_event)
+                self.state.book(event.symbol).take_bar(event)
             case QuoteChanged():
                 book = self.state.book(event.symbol)
                 book.take_quote(event.bid_px, event.ask_px, event.ts_event)
@@ -178,9 +179,9 @@ class Router:
         if known is not None:  # delivered again
             return [told_again(known, now)]
         active = self.state.active
-        px = book.taker_px(intent.side, now, self.deadlines.price_age)
+        px = book.taker_px(intent.side)
         if book.instrument is None or px is None or active is None:
-            unready = unready_entry(intent, now, "instrument, price or bundle unknown")
+            unready = unready_entry(intent, now, "instrument, quote or bundle unknown")
             return self.lifecycle.keep(unready, now, parents=parents)
 
         plan = plan_entry(
@@ -213,7 +214,6 @@ class Router:
     ) -> EntryContext:
         while self._entries and self._entries[0] <= now - MINUTE:
             self._entries.popleft()
-        mark_px, mark_ts = book.reference()
         day_pnl, day_pnl_age, day_pnl_age_max = self._day_pnl.at(now, self.books.values())
         return EntryContext(
             risk=active.bundle.risk,
@@ -225,9 +225,10 @@ class Router:
             # The venue's clock may be ahead of ours: then the age is since we learned of it.
             intent_age_ms=now - min(intent.ts_event, intent.ts_init),
             intent_age_max_ms=int(active.bundle.risk.max_signal_age_ms * self.deadlines.speed),
-            mark_px=mark_px,
-            mark_age_ms=max(0, now - mark_ts) if mark_px is not None else None,
-            mark_age_max_ms=self.deadlines.price_age,
+            mark_px=None if book.mark_px is None else decimal_of(book.mark_px),
+            mark_age_ms=book.mark_age(now),
+            quote_age_ms=book.quote_age(now),
+            price_age_max_ms=self.deadlines.price_age,
             position_qty=book.qty,
             entries_working=len(book.working(Purpose.ENTRY)),
             orders_in_doubt=sum(o.state in IN_DOUBT for o in book.orders.values()),

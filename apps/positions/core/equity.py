@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from chimera.clock import DAY, MINUTE, Millis
+from chimera.clock import DAY, MINUTE, SECOND, Millis
 from chimera.events import ACCOUNT, BarClosed, EquityMarked, MarkPriceChanged
 from chimera.events.positions import EQUITY_WHEN_FLAT_EVERY, EQUITY_WHEN_OPEN_EVERY
 from chimera.money import ZERO, decimal_of, is_price, usdt
@@ -12,16 +12,24 @@ from chimera.runtime.contract import Effect, Publish, Record
 from .books import Books
 
 EQUITY_RECORDED_EVERY = MINUTE  # of the marks between bars
+MARK_HOLDS: Millis = 10 * SECOND
 
 
 class Equity:
-    """Marks the books to market."""
+    """Marks the books to market: at the mark price, as the venue does.
 
-    def __init__(self, books: Books) -> None:
+    The close of a bar takes the mark's place where the newest mark is older than the bar by more than
+    `MARK_HOLDS`, or none was ever heard of; the next mark takes it back. `speed` stretches that: in a
+    replayed market, streams that tick by the wall are so much further apart.
+    """
+
+    def __init__(self, books: Books, *, speed: float) -> None:
         self._books = books
         self._open = books.open
-        self._marks: dict[str, float] = {}
-        self._unrealised: dict[str, Decimal] = {}  # of open symbols, at the present mark
+        self._mark_holds = MARK_HOLDS * speed
+        self._prices: dict[str, float] = {}
+        self._mark_ts: dict[str, Millis] = {}
+        self._unrealised: dict[str, Decimal] = {}  # of open symbols, at the present price
         self._day: int = -1
         self._day_opening_usdt = ZERO
         self._marked_at: Millis = 0
@@ -55,10 +63,17 @@ class Equity:
         """Leave `amount` out of the day's result: it moved the wallet, and nobody earned it."""
         self._day_opening_usdt += amount
 
-    def take_price(self, symbol: str, px: float) -> None:
+    def take_mark(self, symbol: str, px: float, ts: Millis) -> None:
         if is_price(px):
-            self._marks[symbol] = px
-            self._unrealised.pop(symbol, None)
+            self._mark_ts[symbol] = ts
+            self._take_price(symbol, px)
+
+    def take_bar(self, bar: BarClosed) -> None:
+        """Take the mark price that the bar brings, else its close unless a mark holds."""
+        if bar.mark_px is not None:
+            self.take_mark(bar.symbol, bar.mark_px, bar.ts_event)
+        elif is_price(bar.close) and not self._mark_holds_at(bar):
+            self._take_price(bar.symbol, bar.close)
 
     def forget_gain(self, symbol: str) -> None:
         """The position has changed."""
@@ -117,16 +132,24 @@ class Equity:
             Publish(marked),
         ]
 
+    def _mark_holds_at(self, bar: BarClosed) -> bool:
+        heard = self._mark_ts.get(bar.symbol)
+        return heard is not None and bar.ts_event - heard <= self._mark_holds
+
+    def _take_price(self, symbol: str, px: float) -> None:
+        self._prices[symbol] = px
+        self._unrealised.pop(symbol, None)
+
     def _unrealised_usdt(self) -> Decimal | None:
         """Return the gain of all that is held; None while the price of one is unknown."""
         total = ZERO
         for symbol in self._open:
             gain = self._unrealised.get(symbol)
             if gain is None:
-                mark = self._marks.get(symbol)
-                if mark is None:
+                px = self._prices.get(symbol)
+                if px is None:
                     return None
-                gain = self._books.ledgers[symbol].unrealised(decimal_of(mark))
+                gain = self._books.ledgers[symbol].unrealised(decimal_of(px))
                 self._unrealised[symbol] = gain
             total += gain
         return total

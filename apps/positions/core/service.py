@@ -70,10 +70,11 @@ class Positions:
         TimerFired,
     )
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
+        """`speed` is how much faster than the wall a replayed market runs."""
         self._books = Books()
         self._ledgers = self._books.ledgers
-        self._equity = Equity(self._books)
+        self._equity = Equity(self._books, speed=speed)
         self._unexplained = Unexplained()
         self._traded: tuple[str, ...] = ()  # as recorded
         self._seen = SeenIds()
@@ -120,10 +121,10 @@ class Positions:
     def handle(self, event: Event, now: Millis) -> Sequence[Effect]:
         match event:
             case BarClosed():
-                self._equity.take_price(event.symbol, event.close)
+                self._equity.take_bar(event)
                 return self._equity.mark_on_bar(event)
             case MarkPriceChanged():
-                self._equity.take_price(event.symbol, event.mark_px)
+                self._equity.take_mark(event.symbol, event.mark_px, event.ts_event)
                 return self._equity.mark_between_bars(event)
             case OrderFilled() if market_of(event.symbol) is Market.USDM:
                 return self._on_fill(event, now)
@@ -348,7 +349,7 @@ class Positions:
                 sequence=1, qty=held.qty, entry_px=held.entry_px, opened_at=report.ts_event
             )
             self._keep(held.symbol, adopted)
-            self._equity.take_price(held.symbol, float(held.mark_px))
+            self._equity.take_mark(held.symbol, float(held.mark_px), report.ts_event)
             effects += self._snapshot(held.symbol, now, cause=report.id)
         effects += self._equity.mark(report.ts_event, now, cause=report.id)
         self._uncounted = [f for f in self._uncounted if f.ts_event > report.ts_event]

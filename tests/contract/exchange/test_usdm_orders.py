@@ -225,7 +225,7 @@ async def test_order_by_hand_is_reported_under_its_own_id(usdm: Wired) -> None:
     assert (fill.client_order_id, fill.last_qty) == ("web_123", D("0.020"))
 
 
-async def test_conditional_order_is_queried_and_canceled_in_its_own_service(usdm: Wired) -> None:
+async def test_s1_conditional_order_is_queried_and_canceled_in_its_own_service(usdm: Wired) -> None:
     await opened(usdm)
     stop = await usdm.submit(PERP, SELL, "0.010", **STOP, trigger_px="59500.0")
     await usdm.query(stop)
@@ -241,7 +241,7 @@ async def test_conditional_order_is_queried_and_canceled_in_its_own_service(usdm
 # --- account ------------------------------------------------------------------------------------------
 
 
-async def test_account_reports_wallet_positions_and_both_books(usdm: Wired) -> None:
+async def test_s1_account_reports_wallet_positions_and_both_books(usdm: Wired) -> None:
     await usdm.prepare(PERP, 20)
     await opened(usdm)
     usdm.market.step("60100.0")

@@ -99,7 +99,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_second_router_on_an_account_is_fenced_out_before_its_first_order(
+async def test_r7_second_router_on_an_account_is_fenced_out_before_its_first_order(
     redis_url: str,
 ) -> None:
     port = Port()

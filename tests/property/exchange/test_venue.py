@@ -190,7 +190,7 @@ def test_sweep_fills_better_prices_first_and_earlier_orders_first(resting, sweep
     takes=st.lists(QTYS, min_size=1, max_size=8),
     repeats=st.integers(min_value=0, max_value=3),
 )
-def test_liquidity_of_a_level_is_never_filled_twice(level, takes, repeats) -> None:
+def test_b3_liquidity_of_a_level_is_never_filled_twice(level, takes, repeats) -> None:
     built = venue(usdt="1000000")
     set_book(built, {"10000": "1"}, {"10010": level})
     for number, qty in enumerate(takes):

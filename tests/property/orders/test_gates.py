@@ -152,6 +152,7 @@ class Desk:
                 low=close,
                 close=close,
                 volume=1.0,
+                mark_px=close,
                 **self.times(),
             )
         )

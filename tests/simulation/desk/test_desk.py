@@ -1,23 +1,36 @@
 """The whole desk without faults: repeatable to the byte, always protected, equal to the venue's books."""
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from apps.config.core.loading import load_bundle
 from apps.exchange.core.venue.accounts import IncomeKind
+from apps.exchange.core.venue.actions import Bar, SetMark
 from apps.experiments.core.desk import ACCOUNT_ID
 from apps.experiments.simulation import open_simulation
 from chimera.bundles import Execution
-from chimera.clock import HOUR, MINUTE
+from chimera.clock import HOUR, MINUTE, Millis
 from chimera.events import EquityMarked
+from chimera.events.base import Event
 from chimera.events.orders import OrderState, Purpose
-from chimera.runtime.contract import Publish
+from chimera.instruments import Market
+from chimera.money import usdt
+from chimera.runtime.contract import Effect, Publish
 from chimera.runtime.faults import FaultRates
 from tests.support.bundles import DEMO_BUNDLE
+from tests.support.desk_digest import EXECUTIONS, SYMBOLS, desk_digest
 from tests.support.desks import (
     START,
+    Inputs,
     Run,
     assert_books_agree,
     assert_nothing_twice,
@@ -26,8 +39,8 @@ from tests.support.desks import (
     random_walk,
 )
 
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-LIMIT = Execution(entry="limit", limit_offset_bps=2.0, entry_ttl_ms=90_000)
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT = EXECUTIONS["limit"]
 LARGE = {"margin_usdt": 5_000.0, "max_order_notional_usdt": 120_000.0}
 
 
@@ -99,13 +112,61 @@ def test_desk_transfer_is_in_our_books_and_no_loss_of_the_day() -> None:
     assert abs(after.day_pnl_usdt - before.day_pnl_usdt) < 1_000
 
 
-def test_desk_equity_is_wallet_and_unrealised_at_every_mark() -> None:
-    run = traded(open_desk(busy_bundle(("BTCUSDT",))), symbols=("BTCUSDT",))
+@pytest.mark.parametrize("marks_between", [False, True])
+def test_desk_equity_is_wallet_and_unrealised_at_every_mark(marks_between: bool) -> None:
+    """To the last unit against the venue's account and its mark prices of that moment."""
+    run = open_desk(busy_bundle(SYMBOLS))
+    told = told_equity(run)
+    compared: list[EquityMarked] = []
 
-    marks = run.bodies("positions_snapshots", EquityMarked)
-    assert len(marks) > 50
-    last = marks[-1]
-    assert last.wallet_usdt == run.desk.venue.account(ACCOUNT_ID).wallet_balance
+    def compare(_: Event, now: Millis) -> None:
+        if not told:
+            return
+        marked, venue = told[-1], run.desk.venue
+        assert marked.ts_init == now
+        held = [view for view in venue.positions(ACCOUNT_ID) if view.qty]
+        gains = [usdt((view.mark_price - view.entry_price) * view.qty) for view in held]
+        assert marked.wallet_usdt == venue.account(ACCOUNT_ID).wallet_balance
+        assert marked.unrealised_usdt == sum(gains)
+        assert marked.open_positions == len(held)
+        compared.append(marked)
+        told.clear()
+
+    run.desk.runtime._after_event = compare
+    inputs = random_walk(150, seed=1, symbols=SYMBOLS)
+    run.desk.runtime.run(with_marks(inputs) if marks_between else inputs)
+
+    at_bars = [mark for mark in compared if mark.ts_event % MINUTE == 0 and mark.unrealised_usdt]
+    between = [mark for mark in compared if mark.ts_event % MINUTE == MINUTE // 2]
+    assert len(at_bars) > 100
+    assert (len(between) > 100) is marks_between
+
+
+def told_equity(run: Run) -> list[EquityMarked]:
+    """Return a list that grows by every equity the desk tells."""
+    told: list[EquityMarked] = []
+    handle = run.positions.handle
+
+    def overheard(event: Event, now: Millis) -> Sequence[Effect]:
+        effects = handle(event, now)
+        published = [effect.event for effect in effects if isinstance(effect, Publish)]
+        told.extend(event for event in published if isinstance(event, EquityMarked))
+        return effects
+
+    run.positions.handle = overheard  # type: ignore[method-assign]
+    return told
+
+
+def with_marks(inputs: Inputs) -> Inputs:
+    """Yield `inputs` and, in the middle of each bar, a mark price off the last."""
+    random = Random(1)
+    bars = list(inputs)
+    marks = []
+    for closed, bar in bars:
+        assert isinstance(bar, Bar)
+        px = Decimal(str(round(bar.open * random.uniform(0.999, 1.001), 2)))
+        marks.append((closed - MINUTE // 2, SetMark(Market.USDM, bar.symbol, px, px)))
+    yield from sorted([*bars, *marks], key=itemgetter(0))
 
 
 def test_desk_never_takes_its_own_books_for_silent() -> None:
@@ -159,6 +220,25 @@ def test_desk_same_inputs_twice_give_the_same_bytes(execution: Execution) -> Non
     assert one.store._documents == two.store._documents
 
 
+@pytest.mark.parametrize("name", EXECUTIONS)
+def test_desk_same_inputs_in_another_process_give_the_same_bytes(name: str) -> None:
+    digests = [elsewhere("-m", "tests.support.desk_digest", name, hash_seed=s) for s in (1, 2)]
+
+    assert [digest.strip() for digest in digests] == [desk_digest(name)] * 2
+
+
+def elsewhere(*arguments: str, hash_seed: int) -> str:
+    """Return what Python prints in a process whose sets are ordered otherwise."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 def test_desk_other_inputs_give_other_bytes() -> None:
     one, two = (traded(open_desk(busy_bundle(SYMBOLS)), bars=30, seed=s) for s in (1, 2))
 
@@ -179,25 +259,22 @@ def test_recorded_data_twice_gives_the_same_bytes(data_dir: Path, bars: int) -> 
         data_dir / "klines" / f"um-{name}-1m-2025-05..2025-06.parquet"
         for name in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
     ]
-    bundle = load_bundle(DEMO_BUNDLE.read_text())
-    runs = []
-    for _ in range(2):
-        simulation = open_simulation(files, bundle=bundle, bars=3 * bars)
-        simulation.run()
-        runs.append(simulation)
+    simulation = open_simulation(files, bundle=load_bundle(DEMO_BUNDLE.read_text()), bars=3 * bars)
+    simulation.run()
 
-    one, two = runs
-    assert one.desk.runtime.digest == two.desk.runtime.digest
-    assert one.store._documents == two.store._documents  # type: ignore[attr-defined]
+    command = ("manage.py", "simulate", *map(str, files), "--bundle", str(DEMO_BUNDLE))
+    told = elsewhere(*command, "--bars", str(3 * bars), "--json", hash_seed=1)
+    result = simulation.result()
+    assert json.loads(told) == result
     if bars > 60:
-        assert one.result()["fills"] > 50
+        assert result["fills"] > 50
         last = max(
-            one.store.query(
+            simulation.store.query(
                 "positions_snapshots", equal={"type": "account.equity.v1"}, order="desc"
             ).documents,
             key=lambda document: document.body["ts_event"],
         )
-        wallet = one.desk.venue.account(ACCOUNT_ID).wallet_balance
+        wallet = simulation.desk.venue.account(ACCOUNT_ID).wallet_balance
         assert Decimal(last.body["wallet_usdt"]) == wallet
 
 

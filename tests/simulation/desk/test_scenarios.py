@@ -14,6 +14,7 @@ from chimera.events import EquityMarked, StreamDisconnected, SubmitOrder
 from chimera.events.base import Command
 from chimera.events.orders import OrderState, Purpose
 from chimera.instruments import Market
+from chimera.money import ZERO
 from chimera.runtime.faults import AskFate, CrashMoment, FaultRates, Faults
 from tests.support.desks import (
     Inputs,
@@ -84,14 +85,14 @@ def finish(run: Run, bars: Inputs) -> None:
     assert_books_agree(run)
 
 
-def order_by_hand(run: Run) -> None:
-    """Close the position at the venue, past us."""
+def order_by_hand(run: Run, *, leave: Decimal = ZERO) -> None:
+    """Close the position at the venue but for `leave` of it, past us."""
     book, now = run.router.books[SYMBOL], run.desk.runtime.clock.now()
     request = NewOrder(
         symbol="BTCUSDT",
         side=book.position_side.opposite,
         type=VenueOrderType.MARKET,
-        quantity=abs(book.qty),
+        quantity=abs(book.qty) - leave,
         client_order_id="web_1",
         reduce_only=True,
     )
@@ -161,6 +162,21 @@ def test_s3_stop_hit_at_the_venue_leaves_nothing_behind() -> None:
     finish(run, bars)
 
     assert any(o.purpose is Purpose.STOP and o.state is OrderState.FILLED for o in run.orders())
+
+
+def test_l5_rest_of_a_partial_exit_below_the_smallest_notional_is_sold() -> None:
+    run, _, bars = scripted()
+    until_held(run, bars)
+    book, rest = run.router.books[SYMBOL], Decimal("0.001")
+    order_by_hand(run, leave=rest)
+    tell(run)
+
+    assert abs(book.qty) == rest
+    assert book.instrument is not None
+    assert book.instrument.notional_violation(rest * book.entry_px) is not None
+    finish(run, bars)
+    sold = [o for o in run.orders() if o.purpose is not Purpose.ENTRY and o.filled_qty == rest]
+    assert [(o.state, o.reduce_only) for o in sold] == [(OrderState.FILLED, True)]
 
 
 def test_stop_never_arrives_and_the_position_is_closed_at_market() -> None:
@@ -322,17 +338,17 @@ def test_r3_position_and_stop_gone_unseen_and_the_price_beyond_the_stop_converge
     (algo,) = run.desk.venue.open_algos(ACCOUNT_ID)
     run.desk.venue.cancel_algo(ACCOUNT_ID, runtime.clock.now(), algo_id=algo.algo_id)
     book, opened = run.router.books[SYMBOL], runtime.clock.now() // MINUTE * MINUTE
-    assert book.last_px is not None
-    beyond = round(book.last_px * (0.98 if book.qty > 0 else 1.02), 2)
+    assert book.bid_px is not None
+    beyond = round(book.bid_px * (0.98 if book.qty > 0 else 1.02), 2)
     moved = Bar(
         market=Market.USDM,
         symbol="BTCUSDT",
         interval="1m",
         open_time=opened,
         close_time=opened + MINUTE,
-        open=book.last_px,
-        high=max(book.last_px, beyond),
-        low=min(book.last_px, beyond),
+        open=book.bid_px,
+        high=max(book.bid_px, beyond),
+        low=min(book.bid_px, beyond),
         close=beyond,
         volume=100.0,
     )

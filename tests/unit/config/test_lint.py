@@ -63,6 +63,36 @@ def test_factor_that_looks_too_far_back_is_named_with_what_it_needs():
     assert findings(GOOD_BUNDLE.replace("ema, length: 5", "ema, length: 800")) == []
 
 
+@pytest.mark.parametrize(
+    ("leverage", "distance", "words"),
+    [
+        (20, 0.049, "at 20x a position is liquidated 0.0458 from its entry or nearer; a stop may be "
+         "half as far, 0.0229, and 0.049 is beyond that"),
+        (20, 0.0230, None),
+        (10, 0.0479, None),
+        (1, 0.5, None),
+    ],
+)  # fmt: skip
+def test_stop_nearer_to_the_liquidation_than_to_the_entry_is_an_error(leverage, distance, words):
+    text = GOOD_BUNDLE.replace(
+        "leverage: 10", f"leverage: {leverage}, max_stop_distance: {distance}"
+    )
+    (finding,) = lint_bundle(load_bundle(text))
+    assert (finding.rule, finding.path) == (
+        BundleRule.STOP_BEYOND_LIQUIDATION,
+        "risk.max_stop_distance",
+    )
+    assert words is None or finding.message == words
+
+
+@pytest.mark.parametrize(("leverage", "distance"), [(20, 0.0229), (10, 0.0478), (1, 0.49)])
+def test_stop_within_half_of_the_way_to_the_liquidation_is_fine(leverage, distance):
+    text = GOOD_BUNDLE.replace(
+        "leverage: 10", f"leverage: {leverage}, max_stop_distance: {distance}"
+    )
+    assert findings(text) == []
+
+
 @pytest.mark.parametrize(("old", "new", "rule", "path"), ERRORS)
 def test_broken_rule_is_an_error_at_its_place(old, new, rule, path):
     text = GOOD_BUNDLE.replace(old, new, 1)

@@ -14,7 +14,7 @@ from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.feeds import flow, klines, trades
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.merge import merge
-from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved
+from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved, QuoteMoved
 from chimera.clock import HOUR, MINUTE, SECOND
 from chimera.instruments import Side
 from tests.support.venue import (
@@ -48,6 +48,17 @@ def test_steps_touch_exactly_the_corners_of_a_bar_in_the_documented_order() -> N
     assert (first[0], first[4], first[8], first[12]) == (10000.1, 9990.3, 10020.5, 10010.0)
     assert (second[0], second[4], second[8], second[12]) == (10010.0, 10012.0, 9950.0, 9960.7)
     assert all(9990.3 <= price <= 10020.5 for price in first)
+
+
+def test_steps_at_one_price_tell_the_quote_again_while_anybody_trades() -> None:
+    built = venue(publish_market=True)
+    told = []
+    for second, volume in enumerate(("1", "1", "1", "0", "0"), start=1):
+        built.apply(StepPrice(UM, BTC, d("10000"), d(volume), d(10)), T0 + second * SECOND)
+        told.append([event for event in built.drain() if isinstance(event, QuoteMoved)])
+
+    assert [len(quotes) for quotes in told] == [1, 1, 1, 0, 0]
+    assert {(quotes[0].bid, quotes[0].ask) for quotes in told[:3]} == {(d("9999.9"), d("10000"))}
 
 
 def test_candles_rebuilt_from_steps_equal_the_recorded_bars(data_dir) -> None:

@@ -10,7 +10,7 @@ from apps.exchange.core.venue.actions import SetFunding
 from apps.exchange.core.venue.types import TimeInForce as VenueTif
 from chimera.clock import HOUR, MINUTE
 from chimera.events import encode
-from chimera.events.market import BarClosed, DepthChanged, MarkPriceChanged, QuoteChanged
+from chimera.events.market import BarClosed, DepthChanged, MarkPriceChanged
 from chimera.events.orders import (
     CancelOrder,
     CancelRejected,
@@ -104,16 +104,15 @@ def test_whole_bar_without_orders_is_told_as_its_close_alone() -> None:
         low=9980,
         close=10010,
         volume=42.5,
+        mark_px=float(built.venue.listing(UM, "BTCUSDT").mark),
     )
 
 
-def test_quotes_and_depth_are_told_when_wanted() -> None:
-    built = exchange(quotes=True, depth_levels=5)
-    quote, depth, _ = events(built.market(bar(1, 10000, 10020, 9980, 10010), T0 + 2 * MINUTE))
-    assert isinstance(quote, QuoteChanged)
+def test_depth_is_told_when_wanted() -> None:
+    built = exchange(depth_levels=5)
+    depth, _ = events(built.market(bar(1, 10000, 10020, 9980, 10010), T0 + 2 * MINUTE))
     assert isinstance(depth, DepthChanged)
-    assert quote.bid_px < quote.ask_px
-    assert (quote.bid_px, quote.bid_qty) == depth.bids[0]
+    assert depth.bids[0] < depth.asks[0]
     assert len(depth.asks) == 5
 
 

@@ -37,7 +37,7 @@ def test_probe_that_raises_counts_as_failed():
     assert "a fault in the probe" in found.detail
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "ftp://127.0.0.1", "nonsense"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "ftp://127.0.0.1", "nonsense", ""])
 def test_venue_that_cannot_be_asked_is_reported(settings, url):
     settings.EXCHANGE_URL = url
     found = probe_venue()

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from apps.exchange.core.venue.default_instruments import list_symbols
+from apps.exchange.core.venue.default_instruments import KNOWN, list_symbols
 from apps.orders.core.gates import (
     ENTRY_GATES,
     EntryContext,
@@ -41,7 +41,8 @@ CONTEXT = EntryContext(
     intent_age_max_ms=2_000,
     mark_px=Decimal(100_000),
     mark_age_ms=0,
-    mark_age_max_ms=3_000,
+    quote_age_ms=0,
+    price_age_max_ms=3_000,
     position_qty=Decimal(0),
     entries_working=0,
     orders_in_doubt=0,
@@ -75,7 +76,7 @@ def test_review_entry_several_wrong_names_all_of_them() -> None:
     verdict = review_entry(PLAN, replace(CONTEXT, halted_by=("a", "b"), mark_age_ms=None))
 
     assert isinstance(verdict, RiskRefused)
-    assert verdict.reasons == "halted, price_age_ms"
+    assert verdict.reasons == "halted, mark_age_ms"
 
 
 CONTEXT_CASES = [
@@ -88,10 +89,14 @@ CONTEXT_CASES = [
     ("signal_age_ms", {"intent_age_ms": 2_000}, True),
     ("signal_age_ms", {"intent_age_ms": 2_001}, False),
     ("signal_age_ms", {"intent_age_ms": -1}, False),
-    ("price_age_ms", {"mark_age_ms": 2_999}, True),
-    ("price_age_ms", {"mark_age_ms": 3_000}, True),
-    ("price_age_ms", {"mark_age_ms": 3_001}, False),
-    ("price_age_ms", {"mark_age_ms": None}, False),
+    ("mark_age_ms", {"mark_age_ms": 2_999}, True),
+    ("mark_age_ms", {"mark_age_ms": 3_000}, True),
+    ("mark_age_ms", {"mark_age_ms": 3_001}, False),
+    ("mark_age_ms", {"mark_age_ms": None}, False),
+    ("quote_age_ms", {"quote_age_ms": 2_999}, True),
+    ("quote_age_ms", {"quote_age_ms": 3_000}, True),
+    ("quote_age_ms", {"quote_age_ms": 3_001}, False),
+    ("quote_age_ms", {"quote_age_ms": None}, False),
     ("price_collar", {"mark_px": D("99502.49")}, True),  # 0.49999 %
     ("price_collar", {"mark_px": D(100_000) / D("1.005")}, True),
     ("price_collar", {"mark_px": D("99502.40")}, False),
@@ -160,6 +165,40 @@ def test_gate_of_the_plan_at_its_limit(gate: str, change: dict[str, Any], passes
     refused = refused_by(replace(PLAN, **change), CONTEXT)
 
     assert (gate not in refused) is passes
+
+
+@pytest.mark.parametrize(
+    ("leverage", "distance", "passes"),
+    [
+        (20, 0.0229, True),  # a short at 20x is liquidated at 4.58 %
+        (20, 0.0230, False),
+        (20, 0.049, False),
+        (10, 0.0478, True),
+        (10, 0.0479, False),
+    ],
+)
+def test_stop_distance_is_at_most_half_of_the_way_to_the_liquidation(
+    leverage: int, distance: float, passes: bool
+) -> None:
+    context = replace(CONTEXT, risk=limited(leverage=leverage, max_stop_distance=0.5))
+
+    assert (
+        "stop_distance" not in refused_by(replace(PLAN, stop_distance=distance), context)
+    ) is passes
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN[Market.USDM]))
+@pytest.mark.parametrize("px", ["1.03", "150", "60000"])
+def test_l8_quantity_where_the_notional_was_meant_is_refused_for_every_symbol(
+    name: str, px: str
+) -> None:
+    context = replace(
+        CONTEXT, instrument=list_symbols(Market.USDM, [name])[name].filters, mark_px=D(px)
+    )
+
+    refused = refused_by(replace(PLAN, qty=D(400), expected_px=D(px)), context)
+
+    assert {"order_notional_usdt", "order_qty", "margin_usdt"} <= refused
 
 
 def test_order_qty_mark_unknown_refuses() -> None:

@@ -123,7 +123,55 @@ def test_bad_prices_are_never_believed() -> None:
     for close in (float("nan"), float("inf"), 0.0, -1.0):
         bench.bar(close)
 
-    assert bench.book.last_px == 60_000.0
+    assert (bench.book.mark_px, bench.book.bid_px, bench.book.ask_px) == (60_000.0,) * 3
+
+
+@pytest.mark.parametrize(
+    ("still_told", "gate"), [("quote", "mark_age_ms"), ("mark", "quote_age_ms")]
+)
+def test_entry_on_a_mark_or_quote_that_stopped_is_refused_though_bars_close(
+    still_told: str, gate: str
+) -> None:
+    bench = RouterBench().ready()
+    bench.wait(3_001)
+    bench.bar(alone=False)
+    getattr(bench, still_told)()
+
+    assert bench.enter(name="1").history[-1].note == gate
+
+    bench.mark()
+    bench.quote()
+    assert bench.enter(name="2").state is S.SUBMITTED
+
+
+def test_entry_far_from_the_mark_is_refused_though_a_bar_closed_at_its_price() -> None:
+    bench = RouterBench().ready()
+    bench.quote(60_310.0, 60_310.0)
+    bench.bar(60_310.0, alone=False)
+    bench.mark(60_000.0)
+
+    assert bench.enter().history[-1].note == "price_collar"
+
+
+def test_stop_is_placed_and_an_exit_leaves_on_prices_that_stopped() -> None:
+    bench = RouterBench().ready()
+    entry = bench.enter()
+    bench.accept(entry)
+    bench.wait(600_000)
+    bench.fill(entry)
+    (stop,) = bench.submits(Purpose.STOP)
+    assert (stop.qty, stop.reduce_only) == (QTY, True)
+
+    bench.tell(bench.intent(Action.CLOSE, name="close"))
+    assert len(bench.submits(Purpose.EXIT)) == 1
+
+
+def test_prices_from_before_the_markets_clock_was_set_back_are_not_believed() -> None:
+    bench = RouterBench().ready()
+    bench.now -= 3_600_000
+
+    note = bench.enter().history[-1].note
+    assert {"mark_age_ms", "quote_age_ms"} <= set(note.split(", "))
 
 
 def test_halt_from_another_source_lasts_until_the_same_source_resumes() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from apps.positions.core.ledger import PositionLedger
 from apps.positions.core.service import TRADED, Positions
-from chimera.clock import DAY, HOUR, MINUTE
+from chimera.clock import DAY, HOUR, MINUTE, SECOND
 from chimera.events import (
     AccountReported,
     BarClosed,
@@ -421,6 +421,53 @@ def test_equity_uses_the_newest_mark_price() -> None:
     )
 
     assert published(effects, EquityMarked)[-1].unrealised_usdt == D("-3")
+
+
+def equities(effects: list[Effect]) -> list[Decimal]:
+    return [marked.unrealised_usdt for marked in published(effects, EquityMarked)]
+
+
+@pytest.mark.parametrize(
+    ("heard_before", "speed", "worth"),
+    [
+        (0, 1.0, "-2"),
+        (10 * SECOND, 1.0, "-2"),
+        (10 * SECOND + 1, 1.0, "2"),  # stopped: the bar's close is nearer to the truth
+        (-HOUR, 1.0, "-2"),  # the bar comes late
+        (10 * MINUTE, 60.0, "-2"),
+        (10 * MINUTE + 1, 60.0, "2"),
+    ],
+)
+def test_equity_at_a_bar_is_at_the_mark_unless_that_is_old(
+    heard_before: int, speed: float, worth: str
+) -> None:
+    positions, at = Positions(speed), T0 + HOUR
+    tell(positions, account(), fill("2", "100"), mark(99, at - heard_before))
+
+    effects = tell(positions, bar(101, at))
+
+    assert equities(effects) == [D(worth)]
+    assert published(effects, EquityMarked)[0].day_pnl_usdt == D(worth) - D("0.05")
+
+
+def test_equity_on_an_old_bar_goes_back_to_the_mark_with_the_next() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), mark(99, T0 + SECOND))
+
+    told = tell(
+        positions, bar(101, T0 + MINUTE), mark(98, T0 + 2 * MINUTE), bar(101, T0 + 2 * MINUTE)
+    )
+
+    assert equities(told) == [D(2), D(-4), D(-4)]
+
+
+def test_equity_at_a_bar_that_brings_its_mark_is_at_that() -> None:
+    positions = opened()
+    tell(positions, fill("2", "100"), mark(99, T0 + MINUTE - 1))
+
+    alone = msgspec.structs.replace(bar(101, T0 + MINUTE), mark_px=100.5)
+
+    assert equities(tell(positions, alone)) == [D(1)]
 
 
 def test_equity_within_a_long_bar_is_told_every_few_seconds_and_recorded_each_minute() -> None:

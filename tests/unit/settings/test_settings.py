@@ -31,12 +31,16 @@ def complete(tmp_path: Path) -> dict[str, str]:
         "CHIMERA_REDIS_URL": "redis://127.0.0.1:9/0",
         "CHIMERA_STORE_URL": "embedded://",
         "CHIMERA_STATE_DIR": str(tmp_path),
+        "CHIMERA_EXCHANGE_URL": "live",
+        "CHIMERA_EXCHANGE_KEY": "key",
+        "CHIMERA_EXCHANGE_SECRET": "secret",
         "DATABASE_URL": f"sqlite:///{tmp_path / 'x.sqlite3'}",
     }
 
 
-def test_production_with_everything_set_starts(complete) -> None:
-    assert checked("production", **complete).returncode == 0
+@pytest.mark.parametrize("url", ["live", "https://venue.example"])
+def test_production_with_everything_set_starts(complete, url) -> None:
+    assert checked("production", **{**complete, "CHIMERA_EXCHANGE_URL": url}).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,11 @@ def test_production_with_everything_set_starts(complete) -> None:
         ({"CHIMERA_ALLOWED_HOSTS": "chimera.example,*"}, "CHIMERA_ALLOWED_HOSTS"),
         ({"DATABASE_URL": "garbage"}, "DATABASE_URL"),
         ({"CHIMERA_LOG_LEVEL": "LOUD"}, "CHIMERA_LOG_LEVEL"),
+        ({"CHIMERA_EXCHANGE_URL": ""}, "CHIMERA_EXCHANGE_URL"),
+        ({"CHIMERA_EXCHANGE_KEY": ""}, "CHIMERA_EXCHANGE_KEY"),
+        ({"CHIMERA_EXCHANGE_SECRET": ""}, "CHIMERA_EXCHANGE_SECRET"),
+        ({"CHIMERA_EXCHANGE_URL": "LIVE"}, "CHIMERA_EXCHANGE_URL must be"),
+        ({"CHIMERA_EXCHANGE_URL": "venue.example:443"}, "CHIMERA_EXCHANGE_URL must be"),
     ],
 )
 def test_production_refuses_to_start_in_one_line(complete, changed, said) -> None:

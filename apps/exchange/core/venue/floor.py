@@ -320,31 +320,35 @@ class Floor:
                 )
             )
 
-    def publish_book(self, listing: Listing, *, update_id: int = 0) -> None:
-        """Emit what changed in the displayed book since the last time."""
+    def publish_book(self, listing: Listing, *, update_id: int = 0, traded: bool = False) -> None:
+        """Emit what changed in the displayed book since the last time.
+
+        Where strangers `traded`, the best quotes are told again though a synthetic book shows the same:
+        a real one would show other quantities, and who hears nothing takes the quotes for lost.
+        """
         if not self.publish_market:
             return
         book = self.book(listing)
         changed = book.flush()
-        if changed is None:
-            return
-        before = book.update_id
-        book.update_id = max(before + 1, update_id)
-        self.emit(
-            BookChanged(
-                ts=self.now,
-                market=listing.market,
-                symbol=listing.symbol,
-                first_id=before + 1,
-                final_id=book.update_id,
-                prev_final_id=before,
-                bids=changed[0],
-                asks=changed[1],
+        if changed is not None:
+            before = book.update_id
+            book.update_id = max(before + 1, update_id)
+            self.emit(
+                BookChanged(
+                    ts=self.now,
+                    market=listing.market,
+                    symbol=listing.symbol,
+                    first_id=before + 1,
+                    final_id=book.update_id,
+                    prev_final_id=before,
+                    bids=changed[0],
+                    asks=changed[1],
+                )
             )
-        )
-        self._publish_quote(listing)
+        if changed is not None or traded:
+            self._publish_quote(listing, again=traded)
 
-    def _publish_quote(self, listing: Listing) -> None:
+    def _publish_quote(self, listing: Listing, *, again: bool) -> None:
         bid, ask = listing.book.best(Side.BUY), listing.book.best(Side.SELL)
         quote = (
             bid.price if bid else ZERO,
@@ -352,7 +356,7 @@ class Floor:
             ask.price if ask else ZERO,
             ask.total if ask else ZERO,
         )
-        if quote == listing.quote:
+        if quote == listing.quote and not again:
             return
         listing.quote = quote
         self.emit(

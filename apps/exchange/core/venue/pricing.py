@@ -110,7 +110,7 @@ class Pricing:
         listing.ladder_stale = True
         self._report(listing, exact, rest, float(volume), trade_id=0)
         self.react(listing)
-        self._floor.publish_book(listing)
+        self._floor.publish_book(listing, traded=volume > 0)
 
     def _trade_through(self, listing: Listing, price: Decimal, volume: Decimal) -> Decimal:
         """Fill own orders the price went through, then those at it while volume lasts."""
