@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from apps.exchange.core.venue import margin
 from apps.exchange.core.venue.default_instruments import list_symbols
-from apps.exchange.core.venue.instruments import DEFAULT_BRACKETS
 from apps.orders.core.gates import EntryContext, review_entry
 from apps.orders.core.sizing import plan_entry, stop_trigger
 from chimera.bundles import Execution, RiskLimits
@@ -35,6 +34,7 @@ def context_of(risk: RiskLimits, name: str, px: Decimal) -> EntryContext:
         price_age_max_ms=1,
         position_qty=Decimal(0),
         entries_working=0,
+        orders_in_doubt=0,
         positions_taken=0,
         day_pnl_usdt=Decimal(0),
         day_pnl_age_ms=0,
@@ -80,12 +80,12 @@ def test_stop_of_an_accepted_plan_is_met_before_the_liquidation(
 
     stop = stop_trigger(
         position_side=side,
-        entry_px=plan.expected_px,
+        from_px=plan.expected_px,
         stop_distance=plan.stop_distance,
         tick_size=instrument.tick_size,
     )
     liquidation = margin.liquidation_price(
-        DEFAULT_BRACKETS,
+        LISTED[name].brackets,
         qty=plan.qty * side.sign,
         entry_price=plan.expected_px,
         wallet=usdt(plan.notional / leverage),
