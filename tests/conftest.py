@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("chimera", deadline=None)  # other tests run beside these
+hypothesis.settings.load_profile("chimera")
 
 pytest_plugins = ["tests.support.fixtures_redis"]
 

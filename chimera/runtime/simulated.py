@@ -68,11 +68,14 @@ _ANSWER_AND_STREAM = (OrderAccepted, OrderCanceled)
 
 
 class SimulatedExchange(Protocol[Input]):
-    """The exchange's core: commands and market inputs in, published events out."""
+    """The exchange's core: commands and market inputs in, published events out.
+
+    What follows from a market input comes in stages; each is dealt with before the next begins.
+    """
 
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]: ...
 
-    def market(self, action: Input, now: Millis) -> Iterable[Effect]: ...
+    def market(self, action: Input, now: Millis) -> Iterable[Iterable[Effect]]: ...
 
 
 class _Unanswered(NamedTuple):
@@ -141,8 +144,9 @@ class SimulatedRuntime:
             for ts, action in inputs:
                 self._catch_up(ts)
                 self.clock.advance_to(ts)
-                self._hear(market(action, ts))
-                self._handle_due()
+                for stage in market(action, ts):
+                    self._hear(stage)
+                    self._handle_due()
 
     def settle(self, until: Millis) -> None:
         """Let time pass without market inputs, so that what is in flight arrives."""

@@ -61,7 +61,8 @@ def test_fold_of_fills_and_funding_equals_the_venues_wallet_to_the_last_unit(
     prepare = PrepareSymbol(id="p", ts_event=START, ts_init=START, symbol=PERP, leverage=20)
     fold(exchange.handle(prepare, START))
     for ts, action in play(found, stepwise=False, start=START, end=START + 20 * DAY):
-        fold(exchange.market(action, ts))
+        for stage in exchange.market(action, ts):
+            fold(stage)
         if rng.random() < 0.01 and venue.listing(Market.USDM, SYMBOL).last is not None:
             orders += 1
             fold(exchange.handle(_order(venue, rng, orders, ts), ts))

@@ -68,28 +68,37 @@ class SimulatedExchange:
         self.venue = venue
         self.account_id = account_id
         self._depth_levels = depth_levels
+        self._inside_bar = False
         self._symbols = {
             (market, symbol): symbol_of(symbol, market) for market, symbol in venue.floor.listings
         }
 
     # --- the market ---------------------------------------------------------------------------------
 
-    def market(self, action: Action, now: Millis) -> list[Effect]:
-        """Let the market do something and return everything that follows.
+    def market(self, action: Action, now: Millis) -> Iterator[list[Effect]]:
+        """Let the market do something, and yield what follows, stage by stage.
 
-        A whole bar is published as `BarClosed`, with the mark price it leaves behind, after what
-        happened on its way.
+        The market goes on when a stage has been dealt with. A bar pauses wherever it met an order of
+        ours, so that a stop is there before the price goes on: the pessimistic path, not the lucky one.
+        A whole bar is published as `BarClosed`, with the mark price it leaves behind, at its end.
         """
         venue, floor = self.venue, self.venue.floor
-        venue.apply(action, now)
-        if floor.publish_market:
-            venue.advance(now)
+        bar = action if type(action) is Bar and not floor.publish_market else None
+        if bar is not None:
+            for _ in venue.live_through(bar, now):
+                self._inside_bar = True
+                yield self._drain(now, cause="")
+            self._inside_bar = False
+        else:
+            venue.apply(action, now)
+            if floor.publish_market:
+                venue.advance(now)
         published = self._drain(now, cause="") if floor.outbox else []
         if self._depth_levels:
             published += [Publish(event) for event in self._depth(action, now)]
-        if type(action) is Bar and not floor.publish_market:
-            published.append(Publish(self._bar(action, now)))
-        return published
+        if bar is not None:
+            published.append(Publish(self._bar(bar, now)))
+        yield published
 
     def advance(self, now: Millis) -> list[Effect]:
         """Let time pass without a market action: funding, expiries."""
@@ -100,17 +109,18 @@ class SimulatedExchange:
 
     def handle(self, event: Event, now: Millis) -> Iterable[Effect]:
         """Carry out a command and return its answer, after what it set off."""
+        at = self.venue.floor.now if self._inside_bar else now
         match event:
             case SubmitOrder():
-                answers = self._submit(event, now)
+                answers = self._submit(event, at)
             case CancelOrder():
-                answers = self._cancel(event, now)
+                answers = self._cancel(event, at)
             case QueryOrder():
-                answers = self._query(event, now)
+                answers = self._query(event, at)
             case QueryAccount():
-                answers = self._report_account(event, now)
+                answers = self._report_account(event, at)
             case PrepareSymbol():
-                answers = self._prepare(event, now)
+                answers = self._prepare(event, at)
             case _:
                 answers = ()
         # Answers are computed before the venue is drained, but told after what caused them.

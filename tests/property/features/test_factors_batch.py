@@ -66,7 +66,7 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kind", BATCH)
 @given(content=bar_lists(), length=st.integers(2, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_incremental_equals_batch_on_any_walk(kind, content, length):
     assert_same(over_bars(kind, content, length), BATCH[kind](content, length))
 

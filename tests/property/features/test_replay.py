@@ -132,7 +132,7 @@ def run(desk: Desk, steps: list[tuple[str, int]]) -> None:
 
 
 @given(st.lists(step, max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_replay_of_any_run_recomputes_the_same_bytes(steps):
     desk = Desk()
     desk.activate(BUNDLES[0])
@@ -143,7 +143,7 @@ def test_replay_of_any_run_recomputes_the_same_bytes(steps):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["bars", "miss", "rebuild"]), st.integers(1, 9))))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_bar_since_the_first_history_has_one_signal(steps):
     desk = Desk()
     desk.activate(BUNDLES[0])

@@ -202,7 +202,7 @@ class Desk:
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(limits, steps)
 def test_router_random_intents_never_break_a_limit(
     risk: RiskLimits, story: list[tuple[str, str, object, object]]

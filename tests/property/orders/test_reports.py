@@ -124,7 +124,7 @@ class Story:
             revisions[record.key] = record.revision
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_router_told_anything_keeps_its_promises(story: list[tuple[str, int]]) -> None:
     told = Story()
@@ -133,7 +133,7 @@ def test_router_told_anything_keeps_its_promises(story: list[tuple[str, int]]) -
         told.check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_router_told_the_same_twice_does_the_same(story: list[tuple[str, int]]) -> None:
     one, two = Story(), Story()

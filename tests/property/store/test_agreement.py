@@ -77,7 +77,7 @@ def test_memory_and_embedded_answer_the_same(sequence: list[list[Write]]) -> Non
     assert content(memory) == content(embedded)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(writes, max_size=20))
 def test_memory_and_arango_answer_the_same_to_single_writes(sequence: list[Write]) -> None:
     memory, remote = MemoryStore(), arango()
@@ -86,7 +86,7 @@ def test_memory_and_arango_answer_the_same_to_single_writes(sequence: list[Write
     assert content(memory) == content(remote)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches)
 def test_arango_applies_a_batch_without_conflicts_whole(sequence: list[list[Write]]) -> None:
     memory, remote = MemoryStore(), arango()
@@ -97,7 +97,7 @@ def test_arango_applies_a_batch_without_conflicts_whole(sequence: list[list[Writ
     assert content(memory) == content(remote)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches)
 def test_redelivery_of_an_applied_batch_changes_nothing(sequence: list[list[Write]]) -> None:
     store = MemoryStore()

@@ -61,8 +61,8 @@ class BarWalker:
         self._algos = algos
         self._risk = risk
 
-    def take(self, listing: Listing, bar: Bar) -> None:
-        """Let the market live through a bar."""
+    def take(self, listing: Listing, bar: Bar) -> Iterator[None]:
+        """Let the market live through a bar; pause on the way wherever somebody's orders were met."""
         low, high, close = bar.low, bar.high, bar.close
         opened, open_ = bar.open_time, bar.open
         width = bar.close_time - opened
@@ -70,7 +70,7 @@ class BarWalker:
         if not self._is_quiet(listing, low, high, opened):
             third = width // 3
             times = (opened, opened + third, opened + 2 * third, bar.close_time - 1)
-            self._walk(listing, times, (open_, first, second, close), bar)
+            yield from self._walk(listing, times, (open_, first, second, close), bar)
             return
         mark, last = listing.mark_px, listing.last_px
         assert mark is not None
@@ -141,8 +141,8 @@ class BarWalker:
 
     def _walk(
         self, listing: Listing, times: tuple[Millis, ...], path: tuple[float, ...], bar: Bar
-    ) -> None:
-        """Step along a path. Between its corners the price passes every trigger on the way."""
+    ) -> Iterator[None]:
+        """Step along a path. Between its corners the price passes every order and trigger on the way."""
         floor, step = self._floor, self._pricing.step
         volume = decimal_of(bar.volume / len(path))
         minute_volume = bar.volume * MINUTE / (bar.close_time - bar.open_time)
@@ -151,22 +151,35 @@ class BarWalker:
                 self._pricing.advance(ts)
             floor.now = max(floor.now, ts)
             # A gap between two bars is a real one: only inside the bar the price is continuous.
-            while number and (price := self._next_trigger(listing, corner)) is not None:
+            while number and (price := self._next_edge(listing, corner)) is not None:
                 step(listing, price, ZERO, ts, bought=None, minute_volume=minute_volume)
+                if floor.outbox:
+                    yield
             step(listing, corner, volume, ts, bought=None, minute_volume=minute_volume)
+            if floor.outbox:
+                yield
 
-    def _next_trigger(self, listing: Listing, target: float) -> float | None:
-        """Return the first trigger price strictly between last and `target`."""
+    def _next_edge(self, listing: Listing, target: float) -> float | None:
+        """Return the first price strictly between last and `target` at which something happens."""
         here = listing.last_px
         if here is None or here == target:
             return None
         rises = target > here
+        edges = [*self._edges(listing), *self._passed(listing)]
         between = [
             float(price)
-            for price, rising in self._edges(listing)
+            for price, rising in edges
             if rising is rises and min(here, target) < price < max(here, target)
         ]
         return (min(between) if rises else max(between)) if between else None
+
+    def _passed(self, listing: Listing) -> Iterator[tuple[Decimal, bool]]:
+        """Yield (price, whether reached by rising) one tick behind the best resting orders: they fill there."""
+        tick = listing.instrument.filters.tick_size
+        if bid := listing.book.best_own(Side.BUY):
+            yield bid.price - tick, False
+        if ask := listing.book.best_own(Side.SELL):
+            yield ask.price + tick, True
 
     def _edges(self, listing: Listing) -> Iterator[tuple[Decimal, bool]]:
         """Yield (price, whether reached by rising) of all that last triggers."""

@@ -4,7 +4,7 @@ A venue is a deterministic state machine: requests and market actions come in wi
 up in causal order until `drain`. Requests that Binance would refuse raise `VenueError`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from apps.exchange.core.venue import history, settings
@@ -14,7 +14,7 @@ from apps.exchange.core.venue.accounts import (
     Account,
     IncomeKind,
 )
-from apps.exchange.core.venue.actions import Action
+from apps.exchange.core.venue.actions import Action, Bar
 from apps.exchange.core.venue.algos import AlgoDesk
 from apps.exchange.core.venue.candles import Candle
 from apps.exchange.core.venue.clearing import Clearing
@@ -120,6 +120,13 @@ class Venue(VenueReads):
     def apply(self, action: Action, now: Millis) -> None:
         """Let the market do something at `now`."""
         self._pricing.apply(action, now)
+
+    def live_through(self, bar: Bar, now: Millis) -> Iterator[None]:
+        """Let a whole bar happen that closes at `now`, and pause wherever it met somebody's orders.
+
+        Whoever is told then, and asks for something, is served at `floor.now`: in the middle of the bar.
+        """
+        yield from self._pricing.live_through(bar, now)
 
     def advance(self, now: Millis) -> None:
         """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on, accounts forget."""

@@ -8,6 +8,7 @@ The mark price is a low-pass of last (or of the mid, where depth is fed) with a 
 seconds, as Binance's own is a 30-second mean, unless a recorded mark is fed.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from apps.exchange.core.venue.actions import (
@@ -50,15 +51,12 @@ class Pricing:
 
     def apply(self, action: Action, now: Millis) -> None:
         """Carry out one action at `now`."""
+        if type(action) is Bar:
+            for _ in self.live_through(action, now):
+                pass
+            return
         floor = self._floor
         listing = floor.listings[action.market, action.symbol]
-        if type(action) is Bar:
-            self._bars.take(listing, action)
-            if now > floor.now:
-                floor.now = now
-            if floor.due <= now:
-                self.advance(now)
-            return
         if floor.due < now:
             self.advance(now)
         floor.now = max(floor.now, now)
@@ -84,6 +82,15 @@ class Pricing:
         elif type(action) is SetFunding:
             listing.funding_rate = action.rate
             self._schedule_funding(listing, action.next_time)
+
+    def live_through(self, bar: Bar, now: Millis) -> Iterator[None]:
+        """Carry out a bar that closes at `now`; pause wherever somebody may want to act on the way."""
+        floor = self._floor
+        yield from self._bars.take(floor.listings[bar.market, bar.symbol], bar)
+        if now > floor.now:
+            floor.now = now
+        if floor.due <= now:
+            self.advance(now)
 
     # --- price steps ---------------------------------------------------------------------------------
 
