@@ -1,10 +1,7 @@
 """Makes the connection to the venue that the settings name: a local one, or the real exchange."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from apps.exchange.adapters.connector import Connector
 from apps.exchange.adapters.markets import Connectors
@@ -12,8 +9,8 @@ from apps.exchange.adapters.pointing import point
 from apps.exchange.adapters.spot import SpotConnector
 from apps.exchange.adapters.tapped import TappedSpot, TappedUsdm
 from apps.exchange.adapters.usdm import UsdmConnector
-from chimera.clock import Clock, ScaledClock, WallClock
-from chimera.errors import ConfigInvalid, Unavailable
+from chimera.clock import Clock
+from chimera.errors import ConfigInvalid
 from chimera.instruments import Market, market_of
 from chimera.venue_url import venue_url
 
@@ -82,26 +79,3 @@ def _client(client_type: Any, address: str | None, key: str, secret: str) -> Any
     if address is None:
         return client
     return point(client, address, "ws" + address.removeprefix("http"))
-
-
-def venue_clock(url: str) -> Clock:
-    """Return the clock of the market at `url`: a replay's own, or the wall.
-
-    Raises
-    ------
-    ConfigInvalid
-        If `url` names no venue.
-    Unavailable
-        If nothing answers there.
-    """
-    address = venue_url(url)
-    if address is None:
-        return WallClock()
-    try:
-        with urlopen(f"{address}/venue/clock", timeout=5) as answer:  # noqa: S310  (operator's setting)
-            told = json.load(answer)
-    except (URLError, OSError, ValueError) as error:
-        raise Unavailable(f"the venue at {address} does not tell its clock: {error}") from error
-    if told["speed"] == 1 and told.get("origin") is None:
-        return WallClock()
-    return ScaledClock(origin=told["origin"], speed=told["speed"], anchor_ns=told["anchor_ns"])

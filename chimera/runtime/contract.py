@@ -60,3 +60,9 @@ class ExchangePort(Protocol):
     async def execute(self, command: Command, sink: Callable[[Event], None]) -> None:
         """Carry `command` out and bring every answer to `sink`; never raises for the venue's sake."""
         ...
+
+    def require_history(self, bars: int) -> None:
+        """Bring a longer history of every symbol if `bars` are more than were brought."""
+        ...
+
+    async def close(self) -> None: ...

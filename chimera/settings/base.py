@@ -29,7 +29,6 @@ INSTALLED_APPS = [
     "axes",
     "rest_framework",
     "drf_spectacular",
-    "chimera",
     "chimera.store",
     "apps.exchange",
     "apps.features",

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from apps.exchange.adapters.connector import Connector
-from apps.exchange.worker import connect, venue_clock
+from apps.exchange.adapters.venue_clock import venue_clock
+from apps.exchange.worker import connect
 from chimera.clock import WallClock
 from chimera.errors import ConfigInvalid, Unavailable
 

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.config.selectors import activation_active
-from apps.exchange.worker import connect, venue_clock
+from apps.exchange.adapters.venue_clock import venue_clock
+from apps.exchange.worker import connect
 from apps.health.selectors.books import BooksReport, account_reported, books_compare
 from chimera.errors import ChimeraError
 from chimera.events import AccountReported, BundleActivated

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from apps.config import selectors
 from apps.exchange.worker import HISTORY_BARS_MIN
+from apps.health.management.commands import run
 from chimera.bundles import Bundle, FactorKind, FactorSpec
 from chimera.events import BundleActivated
-from chimera.management.commands import run
 from chimera.store.memory import MemoryStore
 from tests.support.bars import activation, bundle
 
@@ -45,7 +44,7 @@ def following(
     """Follow until the worker is to end, or the exchange was asked for history."""
     monkeypatch.setattr(run, "symbols_in_hand", lambda store: held)
     monkeypatch.setattr(run, "MARKET_CHECK_S", 0.01)
-    monkeypatch.setattr(selectors, "activation_active", lambda: activation(active, generation=2))
+    monkeypatch.setattr(run, "activation_active", lambda: activation(active, generation=2))
 
     async def follow() -> SimpleNamespace:
         stopping, ending = asyncio.Event(), asyncio.Event()

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
+from apps.health.management.commands import run
 from chimera.errors import Unavailable
-from chimera.management.commands import run
 
 PROMPT_S = 1.0
 

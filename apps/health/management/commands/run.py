@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +21,10 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
-from django.utils.module_loading import import_string
 
+from apps.config.selectors import activation_active
+from apps.exchange.adapters.venue_clock import venue_clock
+from apps.features.core.factors import required_bars
 from chimera.bundles import Bundle
 from chimera.bus import open_bus
 from chimera.clock import INTERVALS, Clock, ScaledClock
@@ -110,19 +112,7 @@ async def _work(
     group = "+".join(names)
     bus = open_bus(settings.REDIS_URL, producer=group)
     leases = open_leases(settings.REDIS_URL, holder=f"{socket.gethostname()}:{os.getpid()}")
-    exchange: Any = None
-    if "exchange" in names:
-        connect = import_string("apps.exchange.worker.connect")
-        exchange = connect(
-            url=settings.EXCHANGE_URL,
-            key=settings.EXCHANGE_KEY,
-            secret=settings.EXCHANGE_SECRET,
-            symbols=symbols,
-            interval=bundle.interval,
-            clock=clock,
-            history_bars=_required_bars(bundle),
-        )
-    port: ExchangePort | None = exchange
+    exchange = _connect(symbols, bundle, clock) if "exchange" in names else None
     runtime = LiveRuntime(
         build=lambda: build_services(names, context),
         names=names,
@@ -130,7 +120,7 @@ async def _work(
         bus=bus,
         clock=clock,
         leases=leases,
-        exchange=port,
+        exchange=exchange,
         streams=streams_to_read(names, symbols),
         stream_of=partial(stream_for, symbols=frozenset(symbols)),
         first=(active,),
@@ -159,7 +149,7 @@ async def _follow(
     ending: asyncio.Event,
     stopping: asyncio.Event,
     runtime: LiveRuntime,
-    exchange: Any,
+    exchange: ExchangePort | None,
 ) -> None:
     """Set `ending` when the worker is to stop, or what it follows is no longer all there is.
 
@@ -183,14 +173,23 @@ async def _follow(
                 return
             runtime.learn(newer.active)
             if exchange is not None:
-                exchange.require_history(_required_bars(newer.active.bundle))
+                exchange.require_history(required_bars(newer.active.bundle))
     finally:
         ending.set()
 
 
-def _required_bars(bundle: Bundle) -> int:
-    required: int = import_string("apps.features.core.factors.required_bars")(bundle)
-    return required
+def _connect(symbols: Sequence[str], bundle: Bundle, clock: Clock) -> ExchangePort:
+    from apps.exchange.worker import connect
+
+    return connect(
+        url=settings.EXCHANGE_URL,
+        key=settings.EXCHANGE_KEY,
+        secret=settings.EXCHANGE_SECRET,
+        symbols=symbols,
+        interval=bundle.interval,
+        clock=clock,
+        history_bars=required_bars(bundle),
+    )
 
 
 async def _until_there(
@@ -258,20 +257,14 @@ def _ready_store() -> Store:
     return store
 
 
-def _active_bundle() -> BundleActivated | None:
-    """Return what somebody has activated: manage.py bundle activate FILE."""
-    active: BundleActivated | None = import_string("apps.config.selectors.activation_active")()
-    return active
-
-
 def _market(store: Store) -> _Market | None:
-    active = _active_bundle()
+    """Return the market of what somebody has activated: manage.py bundle activate FILE."""
+    active = activation_active()
     return _Market(active, symbols_in_hand(store)) if active is not None else None
 
 
 def _venue_clock() -> Clock:
-    clock: Clock = import_string("apps.exchange.worker.venue_clock")(settings.EXCHANGE_URL)
-    return clock
+    return venue_clock(settings.EXCHANGE_URL)
 
 
 async def _follow_venue_clock(clock: Clock, stopping: asyncio.Event) -> None:
