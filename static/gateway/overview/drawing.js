@@ -40,7 +40,7 @@ export function drawOrders({ context, area, x, y, palette }, { orders, hits }) {
     line(context, from, height, Math.max(to, from + 3), height);
     context.setLineDash([]);
     context.globalAlpha = 1;
-    if (order.is_open) label(context, area, height, `${order.purpose} ${price(Number(level))}`, context.strokeStyle, palette.surface);
+    if (order.is_open) label(context, { left: area.left + 4, right: area.right, y: height }, `${order.purpose} ${price(Number(level))}`, context.strokeStyle, palette.surface);
     hits.push({ x: (from + to) / 2, y: height, rx: Math.max(3, (to - from) / 2), ry: 4, item: order });
   }
 }
@@ -57,7 +57,7 @@ export function drawFills({ context, area, x, y, palette, words }, { fills, hits
     context.strokeStyle = palette.surface;
     context.stroke();
     if (fill.origin === "ours") hits.push({ ...at, rx: 6, ry: 6, item: { kind: "order", key: fill.order } });
-    else label(context, area, at.y, words[fill.origin], palette.warn, palette.surface);
+    else label(context, { left: at.x + 8, right: area.right, y: at.y }, words[fill.origin], palette.warn, palette.surface);
   }
 }
 
@@ -135,13 +135,14 @@ function line(context, x0, y0, x1, y1) {
   context.stroke();
 }
 
-function label(context, area, height, words, colour, ground) {
+function label(context, { left, right, y }, words, colour, ground) {
   context.font = "500 10px Inter, sans-serif";
   const width = context.measureText(words).width + 8;
+  const from = Math.min(left, right - width);
   context.fillStyle = ground;
-  context.fillRect(area.left + 4, height - 7, width, 14);
+  context.fillRect(from, y - 7, width, 14);
   context.fillStyle = colour;
   context.textBaseline = "middle";
   context.textAlign = "left";
-  context.fillText(words, area.left + 8, height);
+  context.fillText(words, from + 4, y);
 }
