@@ -24,6 +24,7 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 75  # longer than clients keep a connection, so that no order meets one just closed
 MESSAGE_MAX = 256 * 1024  # bytes a websocket client may send at once; more closes it with 1009
 
 Result = TypeVar("Result")
@@ -75,6 +76,7 @@ class VenueServer:
                 server_header=False,
                 log_config=None,
                 log_level="warning",  # its connection lines would show listen keys
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=2,
             )
         )

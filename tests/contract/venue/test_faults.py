@@ -1,5 +1,6 @@
 """Faults on order: what a client sees of each, and what really happened at the venue."""
 
+import http.client
 from typing import Any
 
 import ccxt
@@ -149,3 +150,19 @@ def test_clock_and_status_describe_the_feed(market: PaperMarket) -> None:
     assert set(clock) == {"origin", "speed", "anchor_ns", "now"}
     assert (status["feed"]["done"], status["feed"]["progress"]) == (True, 1.0)
     assert status["symbols"] == {"um": ["BTCUSDT", "ETHUSDT"], "spot": ["BTCUSDT", "ETHUSDT"]}
+
+
+def test_idle_connection_is_not_closed_under_the_next_order(market: PaperMarket) -> None:
+    host, _, port = market.server.rest_url.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=6)
+    connection.request("GET", "/fapi/v1/ping")
+    connection.getresponse().read()
+
+    with pytest.raises(
+        TimeoutError
+    ):  # nothing comes, not even the end, for longer than orders pause
+        connection.sock.recv(1)
+
+    connection.request("GET", "/fapi/v1/ping")
+    assert connection.getresponse().status == 200
+    connection.close()
