@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from apps.exchange.adapters.recordings import Recording, broken
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.instruments import VenueInstrument
 from chimera.clock import Millis
+from chimera.errors import InvalidInput
 from chimera.instruments import Market
 
 FOLDER = "exchange_info"
+WEIGHT_LIMIT_USDM = 2_400
+
+log = structlog.get_logger(__name__)
 
 Info = Mapping[str, Any]
 
@@ -30,13 +36,34 @@ class ExchangeInfo:
     market: Market
     ts: Millis
     symbols: Mapping[str, Info]
+    weight_limit: int | None  # request weight a minute that it tells
+
+    @property
+    def is_of_testnet(self) -> bool:
+        """Whether a futures testnet told it, whose ticks and steps are coarser than the exchange's."""
+        return self.market is Market.USDM and self.weight_limit not in (None, WEIGHT_LIMIT_USDM)
 
 
 def find_exchange_info(recordings: Iterable[Recording]) -> tuple[Path, ...]:
-    """Return the payloads in the folders ``exchange_info`` inside and beside those of `recordings`."""
+    """Return the payloads in the folders ``exchange_info`` inside and beside those of `recordings`.
+
+    What is unusable there, or of the testnet, is passed over; whoever wants it names it.
+    """
     folders = {recording.path.parent for recording in recordings}
     around = {home / FOLDER for folder in folders for home in (folder, folder.parent)}
-    return tuple(sorted(path for folder in around for path in folder.glob("*.json*")))
+    found = sorted(path for folder in around for path in folder.glob("*.json*"))
+    return tuple(path for path in found if _is_meant(path))
+
+
+def _is_meant(path: Path) -> bool:
+    try:
+        info = read_exchange_info(path)
+    except InvalidInput as error:
+        log.warning("passed over beside the data", path=str(path), reason=error.message)
+        return False
+    if info.is_of_testnet:
+        log.info("passed over beside the data", path=str(path), reason="it is the testnet's")
+    return not info.is_of_testnet
 
 
 def read_exchange_info(path: Path) -> ExchangeInfo:
@@ -52,10 +79,16 @@ def read_exchange_info(path: Path) -> ExchangeInfo:
         payload = json.loads(raw)
         symbols = {info["symbol"]: _without_blanks(info) for info in payload["symbols"]}
         ts = int(payload["serverTime"])
+        weights = [
+            int(rule["limit"])
+            for rule in payload.get("rateLimits", ())
+            if rule["rateLimitType"] == "REQUEST_WEIGHT"
+        ]
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as e:
         raise broken(path, "payload", f"an exchangeInfo payload is expected: {e}") from e
     futures = any("contractType" in info for info in symbols.values())
-    return ExchangeInfo(Market.USDM if futures else Market.SPOT, ts, symbols)
+    market = Market.USDM if futures else Market.SPOT
+    return ExchangeInfo(market, ts, symbols, weights[0] if weights else None)
 
 
 def list_recorded(

@@ -196,7 +196,7 @@ class Protection:
         active = self.state.active
         distance, from_px = book.stop_distance, book.entry_px
         if distance is None:  # not opened by us: as far from now as the bundle lets a stop be
-            distance = active.bundle.risk.max_stop_distance if active else WIDEST_STOP
+            distance = active.bundle.risk.widest_stop if active else WIDEST_STOP
             from_px = decimal_of(book.mark_px) if book.mark_px is not None else from_px
         book.stop_number += 1
         order = stop_order(

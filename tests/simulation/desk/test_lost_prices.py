@@ -17,7 +17,7 @@ LOST, WHOLE = "BTCUSDT-PERP", "ETHUSDT-PERP"
 BARS = 60  # before the outage, during it, and after
 HOLDS = 2 * MINUTE  # how old a price may be in a simulation of minute bars
 
-Telling = Callable[[Action, Millis], Iterable[Effect]]
+Telling = Callable[[Action, Millis], Iterable[Iterable[Effect]]]
 
 
 def without_mark(bar: BarClosed) -> list[Event]:
@@ -56,13 +56,15 @@ def without_quotes(bar: BarClosed) -> list[Event]:
 def losing(told: Telling, lost: Callable[[BarClosed], list[Event]]) -> Telling:
     """Return what the exchange tells, with the bars of one symbol replaced by what `lost` leaves."""
 
-    def tell(action: Action, now: Millis) -> Iterable[Effect]:
-        for effect in told(action, now):
-            event = effect.event if isinstance(effect, Publish) else None
-            if isinstance(event, BarClosed) and event.symbol == LOST:
-                yield from map(Publish, lost(event))
-            else:
-                yield effect
+    def left(effect: Effect) -> Iterable[Effect]:
+        event = effect.event if isinstance(effect, Publish) else None
+        if isinstance(event, BarClosed) and event.symbol == LOST:
+            return map(Publish, lost(event))
+        return (effect,)
+
+    def tell(action: Action, now: Millis) -> Iterable[list[Effect]]:
+        for stage in told(action, now):
+            yield [kept for effect in stage for kept in left(effect)]
 
     return tell
 

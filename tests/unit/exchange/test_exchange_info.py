@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from apps.exchange.adapters.exchange_info import (
     list_recorded,
     read_exchange_info,
 )
-from apps.exchange.adapters.recordings import find_recordings
+from apps.exchange.adapters.recordings import find_recordings, read_klines
 from apps.exchange.core.venue.default_brackets import OTHERS
 from apps.exchange.core.venue.default_instruments import list_symbols
 from apps.exchange.core.venue.instruments import VenueInstrument
@@ -60,6 +61,23 @@ def test_payloads_lie_in_a_folder_inside_or_beside_that_of_the_data(tmp_path: Pa
 
     assert find_exchange_info(find_recordings([tmp_path])) == (beside, inside)
     assert find_exchange_info([]) == ()
+
+
+def test_what_lies_beside_the_data_and_is_not_meant_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "um-BTCUSDT-1m-x.parquet").touch()
+    folder = tmp_path / "exchange_info"
+    own = written(folder / "um.json", 1, perpetual("BTCUSDT", "0.5"))
+    own.write_text(own.read_text().replace("{", weight_limit(2_400), 1))
+    testnet = written(folder / "um-testnet.json", 2, perpetual("BTCUSDT", "1"))
+    testnet.write_text(testnet.read_text().replace("{", weight_limit(6_000), 1))
+    (folder / "um.json.gz.part").write_bytes(b"half of it")
+
+    assert find_exchange_info(find_recordings([tmp_path])) == (own,)
+    assert str(one(UM, "BTCUSDT", testnet).filters.tick_size) == "1", "whoever names it gets it"
+
+
+def weight_limit(limit: int) -> str:
+    return f'{{"rateLimits": [{{"rateLimitType": "REQUEST_WEIGHT", "limit": {limit}}}], '
 
 
 def test_recorded_filters_go_before_the_venues_own(tmp_path: Path) -> None:
@@ -152,3 +170,13 @@ def test_everything_recorded_can_be_listed(data_dir: Path) -> None:
     assert str(one(UM, "BTCUSDT", *paths).filters.tick_size) == "0.10"
     assert one(UM, "BTCUSDT", *paths).info["liquidationFee"] == "0.020000"
     assert str(one(SPOT, "BTCUSDT", *paths).filters.step_size) == "0.00001000"
+    assert one(SPOT, "BTCUSDT", *paths).max_orders == 200
+
+
+def test_recorded_prices_lie_on_the_ticks_of_what_is_found_beside_them(data_dir: Path) -> None:
+    recordings = find_recordings([data_dir / "klines"])
+    found = find_exchange_info(recordings)
+    for recording in recordings:
+        tick = one(recording.market, recording.symbol, *found).filters.tick_size
+        closes = read_klines(recording.path).close[:2_000]
+        assert all(Decimal(repr(float(close))) % tick == 0 for close in closes), recording.path.name

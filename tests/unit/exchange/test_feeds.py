@@ -15,6 +15,7 @@ from apps.exchange.core.venue.feeds import flow, klines, trades
 from apps.exchange.core.venue.feeds.depth import RecordedTrade
 from apps.exchange.core.venue.feeds.merge import merge
 from apps.exchange.core.venue.outbound import KlineMoved, MarkMoved, QuoteMoved
+from apps.exchange.core.venue.types import VenueOrderType
 from chimera.clock import HOUR, MINUTE, SECOND
 from chimera.instruments import Side
 from tests.support.venue import (
@@ -25,6 +26,8 @@ from tests.support.venue import (
     SELL,
     T0,
     UM,
+    bar,
+    conditional,
     d,
     limit,
     market_order,
@@ -109,6 +112,45 @@ def test_quiet_bars_leave_the_same_state_as_walked_ones() -> None:
         states.append(built.depth(UM, BTC, 100)[1:])
     assert states[0] == states[2]
     assert states[1] == states[3]
+
+
+@pytest.mark.parametrize("price", ["9990", "9500", "9100"])
+def test_orders_that_a_bar_meets_do_not_change_the_mark_it_leaves(price: str) -> None:
+    marks = []
+    for orders in ([], [limit(BUY, "0.100", price)]):
+        built = venue()
+        built.apply(bar(0, 10000, 10010, 9995, 10000), T0 + MINUTE)
+        placed = [built.place_order(OTHER, UM, order, T0 + MINUTE) for order in orders]
+        built.apply(bar(1, 10000, 10000, 9000, 9000), T0 + 2 * MINUTE)
+        marks.append(built.listing(UM, BTC).mark_px)
+    assert marks[0] == marks[1]
+    assert [order.executed for order in placed] == [d("0.1")]
+
+
+def test_fills_inside_a_bar_are_timed_along_its_way() -> None:
+    built = venue()
+    built.apply(bar(0, 10000, 10010, 9995, 10000), T0 + MINUTE)
+    orders = [
+        built.place_order(ME, UM, limit(BUY, "0.020", price), T0 + MINUTE)
+        for price in ("9900", "9500", "9100")
+    ]
+    built.apply(bar(1, 10000, 10000, 9000, 9000), T0 + 2 * MINUTE)
+    times = [order.fills[0].ts for order in orders]
+    assert times == sorted(times)
+    assert len(set(times)) == 3
+    assert T0 + MINUTE < times[0] < times[-1] < T0 + 2 * MINUTE
+
+
+def test_whole_bars_end_whatever_top_a_trailing_stop_has_followed() -> None:
+    for tenths in range(20):
+        built = venue()
+        top = 10000.0 + tenths / 10
+        built.apply(bar(0, 10000, 10000, 10000, 10000), T0 + MINUTE)
+        request = conditional(VenueOrderType.TRAILING_STOP_MARKET, SELL, None, callback_rate=d(5))
+        built.place_algo(ME, request, T0 + MINUTE)
+        built.apply(bar(1, 10000, top, 9999.9, top), T0 + 2 * MINUTE)
+        built.apply(bar(2, top, top + 50, top - 1, top + 40), T0 + 3 * MINUTE)
+        assert built.listing(UM, BTC).last_px == top + 40
 
 
 def test_funding_rates_become_known_only_when_they_are_settled() -> None:

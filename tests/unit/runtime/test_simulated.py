@@ -106,8 +106,8 @@ class Venue:
             return [Publish(accepted(name))]
         return [Publish(accepted(name, 1)), Publish(accepted(name, 2))]
 
-    def market(self, action: Event, now: int) -> Sequence[Effect]:
-        return [Publish(action)]
+    def market(self, action: Event, now: int) -> Sequence[Sequence[Effect]]:
+        return [[Publish(action)]]
 
 
 class Scripted(Faults):

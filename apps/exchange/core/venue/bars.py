@@ -142,19 +142,26 @@ class BarWalker:
     def _walk(
         self, listing: Listing, times: tuple[Millis, ...], path: tuple[float, ...], bar: Bar
     ) -> Iterator[None]:
-        """Step along a path. Between its corners the price passes every order and trigger on the way."""
+        """Step along a path. Between its corners the price passes every order and trigger on the way.
+
+        The mark follows the corners alone, so that nobody's orders change it.
+        """
         floor, step = self._floor, self._pricing.step
         volume = decimal_of(bar.volume / len(path))
         minute_volume = bar.volume * MINUTE / (bar.close_time - bar.open_time)
         for number, (ts, corner) in enumerate(zip(times, path, strict=True)):
             if floor.due <= ts:
                 self._pricing.advance(ts)
-            floor.now = max(floor.now, ts)
+            left_at, left_px = times[number - 1], listing.last_px
             # A gap between two bars is a real one: only inside the bar the price is continuous.
-            while number and (price := self._next_edge(listing, corner)) is not None:
-                step(listing, price, ZERO, ts, bought=None, minute_volume=minute_volume)
+            while number and left_px and (price := self._next_edge(listing, corner)) is not None:
+                part = (price - left_px) / (corner - left_px)
+                floor.now = max(floor.now, left_at + int((ts - left_at) * part))
+                at = listing.moved_at
+                step(listing, price, ZERO, at, bought=None, minute_volume=minute_volume)
                 if floor.outbox:
                     yield
+            floor.now = max(floor.now, ts)
             step(listing, corner, volume, ts, bought=None, minute_volume=minute_volume)
             if floor.outbox:
                 yield
@@ -165,12 +172,11 @@ class BarWalker:
         if here is None or here == target:
             return None
         rises = target > here
+        low, high = min(here, target), max(here, target)
         edges = [*self._edges(listing), *self._passed(listing)]
-        between = [
-            float(price)
-            for price, rising in edges
-            if rising is rises and min(here, target) < price < max(here, target)
-        ]
+        # As floats, as `last_px` is: a price that was stepped to is no longer between.
+        ahead = [float(price) for price, rising in edges if rising is rises]
+        between = [price for price in ahead if low < price < high]
         return (min(between) if rises else max(between)) if between else None
 
     def _passed(self, listing: Listing) -> Iterator[tuple[Decimal, bool]]:

@@ -164,6 +164,8 @@ def _limit(entry: Mapping[str, Any] | None, default: int) -> int:
     if entry is None:
         return default
     for name in ("limit", "maxNumOrders", "maxNumAlgoOrders"):
-        if name in entry:
-            return int(entry[name])
+        if limit := int(
+            entry.get(name) or 0
+        ):  # some clients write every field, as 0 where it is not meant
+            return limit
     return default
