@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -94,11 +95,18 @@ def market_of(symbol: str) -> Market:
     return Market.USDM if symbol.endswith(PERP_SUFFIX) else Market.SPOT
 
 
+def is_settled_in_usdt(symbol: str) -> bool:
+    """Tell whether what `symbol` earns and costs is USDT: not so of contracts margined in another asset."""
+    return venue_symbol(symbol).endswith("USDT")
+
+
 def venue_symbol(symbol: str) -> str:
     """Return the venue's own spelling: ``BTCUSDT-PERP`` and ``BTCUSDT`` are both ``BTCUSDT``."""
-    return symbol.removesuffix(PERP_SUFFIX)
+    name = symbol.removesuffix(PERP_SUFFIX)
+    return unquote(name) if "%" in name else name
 
 
 def symbol_of(venue_symbol: str, market: Market) -> str:
-    """Return Chimera's spelling of the venue's symbol in `market`."""
-    return venue_symbol + PERP_SUFFIX if market is Market.USDM else venue_symbol
+    """Return Chimera's spelling of the venue's symbol in `market`; other letters are percent-encoded."""
+    name = venue_symbol if venue_symbol.isascii() else quote(venue_symbol)
+    return name + PERP_SUFFIX if market is Market.USDM else name

@@ -164,9 +164,7 @@ def traded_symbols(store: Store) -> tuple[str, ...]:
 def symbols_in_hand(store: Store) -> frozenset[str]:
     """Return the symbols in which an order lives or something is held, whoever opened it."""
     living = {order.symbol for order in living_orders(store)}
-    newest = (
-        _newest(store, "positions_snapshots", PositionChanged, s) for s in traded_symbols(store)
-    )
+    newest = (_last_snapshot(store, symbol) for symbol in traded_symbols(store))
     return frozenset(living | {last.symbol for last in newest if last is not None and last.qty})
 
 

@@ -165,6 +165,7 @@ class RouterBench:
         wallet: Decimal = Decimal(10_000),
         leverage: int = 20,
         isolated: bool = True,
+        mark: str = "60000",
     ) -> list[Effect]:
         """Answer `asked`, or the newest question about the account."""
         question = asked or self.question
@@ -172,7 +173,7 @@ class RouterBench:
             symbol=SYMBOL,
             qty=qty,
             entry_px=Decimal(60_000),
-            mark_px=Decimal(60_000),
+            mark_px=Decimal(mark),
             unrealised_pnl=Decimal(0),
             leverage=leverage,
             isolated=isolated,

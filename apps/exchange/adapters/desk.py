@@ -5,7 +5,7 @@ changes something is asked once; an unclear answer is `SubmitUnknown`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from chimera.events import (
     CancelOrder,
     CancelRejected,
     FundingPaid,
+    InstrumentListed,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -261,7 +262,22 @@ class OrderDesk(ABC):
             return
         for paid in account.funding:
             sink(paid)
+        self._tell_listed({held.symbol for held in account.positions}, sink)
         sink(account_reported(command, account, self._clock))
+
+    def _tell_listed(self, symbols: Iterable[str], sink: Sink) -> None:
+        """Say what is listed of what is held: whoever asks for the account may have begun after it was said."""
+        now = self._clock.now()
+        for symbol in sorted(symbols):
+            if (instrument := self._listed.get(symbol)) is not None:
+                sink(
+                    InstrumentListed(
+                        id=f"instrument:{symbol}:{now}",
+                        ts_event=now,
+                        ts_init=now,
+                        instrument=instrument,
+                    )
+                )
 
     async def _report_prepared(self, command: PrepareSymbol, sink: Sink) -> None:
         try:

@@ -11,6 +11,7 @@ from chimera.events import (
     CancelOrder,
     CancelRejected,
     FundingPaid,
+    InstrumentListed,
     OrderRejected,
     QueryAccount,
     QueryFailed,
@@ -71,7 +72,7 @@ class Connectors:
             sink(failed[0])
             return
         for answer in answers:
-            if isinstance(answer, FundingPaid):
+            if isinstance(answer, FundingPaid | InstrumentListed):
                 sink(answer)
         parts = [answer for answer in answers if isinstance(answer, AccountReported)]
         whole = AccountState(

@@ -191,13 +191,9 @@ class Protection:
                 return self.close_now(book, reason, now)
 
     def _place_stop(self, book: SymbolBook, qty: Decimal, now: Millis) -> list[Effect]:
-        if book.instrument is None:
+        from_px, distance = self._stop_basis(book, now)
+        if book.instrument is None or from_px is None:
             return []
-        active = self.state.active
-        distance, from_px = book.stop_distance, book.entry_px
-        if distance is None:  # not opened by us: as far from now as the bundle lets a stop be
-            distance = active.bundle.risk.widest_stop if active else WIDEST_STOP
-            from_px = decimal_of(book.mark_px) if book.mark_px is not None else from_px
         book.stop_number += 1
         order = stop_order(
             book,
@@ -210,6 +206,23 @@ class Protection:
         )
         parents = tuple(f"fills/{fill_id}" for fill_id in book.open_fills)
         return self.state.lifecycle.submit(order, now, cause=order.intent_id, parents=parents)
+
+    def _stop_basis(self, book: SymbolBook, now: Millis) -> tuple[Decimal | None, float]:
+        """Return the price that a stop is away from, and how far (a fraction); None while it is not known.
+
+        Of our own position that is its entry. What others opened is protected from where the price is
+        now, as far away as the bundle lets a stop be: their entry may be long ago, and once the venue
+        refused a stop from there the next one waits for a price.
+        """
+        if book.stop_distance is not None:
+            return book.entry_px, book.stop_distance
+        active, price_age = self.state.active, self.state.deadlines.price_age
+        distance = active.bundle.risk.widest_stop if active else WIDEST_STOP
+        mark_age = book.mark_age(now)
+        if book.mark_px is not None and mark_age is not None and mark_age <= price_age:
+            return decimal_of(book.mark_px), distance
+        has_just_traded = abs(now - book.changed_at) <= price_age
+        return (book.entry_px if has_just_traded or not book.stop_refusals else None), distance
 
     def _deadlines(self, book: SymbolBook, since: Millis, *, earliest: Millis) -> list[Effect]:
         deadlines = self.state.deadlines

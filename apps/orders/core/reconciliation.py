@@ -32,6 +32,7 @@ from chimera.runtime.contract import Ask, Effect, Publish, Record, Wake
 from .alerts import adopted_from_venue
 from .book import UNREAD
 from .lifecycle import SERVICE, told_again
+from .margin import Margin
 from .protection import Protection
 from .state import RECONCILE, RouterState
 
@@ -45,6 +46,7 @@ class Reconciliation:
 
     state: RouterState
     protection: Protection
+    margin: Margin
     _differences: dict[str, Decimal] = field(default_factory=dict)
     _differ_since: Millis = 0
     _asked_at: deque[Millis] = field(default_factory=deque)  # in the last minute
@@ -80,7 +82,7 @@ class Reconciliation:
                     ends = order.ts + self.state.execution.entry_ttl_ms
                     effects.append(Wake(SERVICE, f"ttl:{order.client_order_id}", max(now, ends)))
             if book.margin_problem != UNREAD:
-                effects += self.state.recheck(book, now, cause=cause)
+                effects += self.margin.recheck(book, now, cause=cause)
             effects += self.protection.resume(book, now)
             effects += self.protection.protect(book, now, cause=cause)
         return [*effects, *self.on_due(now, cause=cause)]
@@ -124,6 +126,8 @@ class Reconciliation:
         if self._in_doubt():
             return self._look_once_more(now)
         held = {position.symbol: position for position in report.positions}
+        for position in report.positions:
+            self.state.book(position.symbol).take_mark(float(position.mark_px), report.ts_event)
         effects = self._compare_settings(report, now)
         differences = self._compare(held)
         if differences and differences != self._differences:
@@ -177,7 +181,7 @@ class Reconciliation:
             if active is not None and held.symbol in books
             if books[held.symbol].margin_problem is None
             if not held.isolated or held.leverage != active.bundle.risk.leverage
-            for effect in self.state.recheck(books[held.symbol], now, cause=report.id)
+            for effect in self.margin.recheck(books[held.symbol], now, cause=report.id)
         ]
 
     def _adopt(

@@ -15,6 +15,7 @@ from chimera.events import (
     AccountReported,
     BarClosed,
     BundleActivated,
+    DepthChanged,
     EquityMarked,
     InstrumentListed,
     IntentIssued,
@@ -47,7 +48,7 @@ from chimera.instruments import Instrument, Market, market_of
 from chimera.money import decimal_of
 from chimera.runtime.contract import START, Effect, Record, Wake
 
-from .alerts import closed_by_venue, opened_by_others, unfit_settings
+from .alerts import closed_by_venue, opened_by_others
 from .book import UNREAD, SymbolBook
 from .day_pnl import DayPnl
 from .deadlines import Deadlines
@@ -55,6 +56,7 @@ from .drafts import entry_order, unready_entry
 from .gates import EntryContext, RiskRefused, review_entry
 from .guardian import acknowledged_qty
 from .lifecycle import SERVICE, told_again
+from .margin import Margin
 from .protection import Protection
 from .reconciliation import Reconciliation
 from .sizing import plan_entry
@@ -69,6 +71,7 @@ class Router:
         IntentIssued,
         *REPORTS,
         QuoteChanged,
+        DepthChanged,
         MarkPriceChanged,
         BarClosed,
         InstrumentListed,
@@ -86,7 +89,8 @@ class Router:
         self.books = self.state.books
         self.lifecycle = self.state.lifecycle
         self._protection = Protection(self.state)
-        self._reconciliation = Reconciliation(self.state, self._protection)
+        self._margin = Margin(self.state)
+        self._reconciliation = Reconciliation(self.state, self._protection, self._margin)
         self._day_pnl = DayPnl(self.deadlines)
         self._entries: deque[Millis] = deque()
 
@@ -137,6 +141,9 @@ class Router:
             case QuoteChanged():
                 book = self.state.book(event.symbol)
                 book.take_quote(event.bid_px, event.ask_px, event.ts_event)
+            case DepthChanged() if event.bids and event.asks:
+                book = self.state.book(event.symbol)
+                book.take_quote(event.bids[0][0], event.asks[0][0], event.ts_event)
             case MarkPriceChanged():
                 self.state.book(event.symbol).take_mark(event.mark_px, event.ts_event)
             case EquityMarked():
@@ -157,7 +164,7 @@ class Router:
             case SymbolPrepared():
                 return self._on_prepared(event, now)
             case MarginSettingsChanged():
-                return self._on_settings_changed(event, now)
+                return self._margin.on_changed(event, now)
             case AccountReported():
                 return self._reconciliation.on_account(event, now)
             case StreamDisconnected():
@@ -299,6 +306,10 @@ class Router:
         book.stop_refusals += 1
         if not isinstance(report, OrderRejected) or report.refusal is not Refusal.WOULD_TRIGGER:
             return []
+        if (
+            book.stop_distance is None
+        ):  # the distance was ours to choose, and not theirs to be closed at
+            return []
         return self._protection.close_now(book, "the stop would trigger at once", now)
 
     # --- deadlines ---------------------------------------------------------------------------------------
@@ -313,10 +324,7 @@ class Router:
             case "account":
                 return self._reconciliation.on_due(now, cause=timer.id)
             case "prepare":
-                book = self.state.book(key)
-                if book.margin_problem is None and book.instrument is not None:
-                    return []
-                return self.state.prepare(book, now, cause=timer.id)
+                return self._margin.on_due(self.state.book(key), now, cause=timer.id)
             case "guard":
                 return self._protection.protect(self.state.book(key), now, cause=timer.id)
             case "guard-query":
@@ -370,7 +378,7 @@ class Router:
             if active is None or active.bundle.risk.leverage != event.bundle.risk.leverage:
                 book.margin_problem = UNREAD
             if book.margin_problem is not None:
-                effects += self.state.prepare(book, now, cause=event.id)
+                effects += self._margin.prepare(book, now, cause=event.id)
         return effects
 
     def _on_listed(self, instrument: Instrument, now: Millis, *, cause: str) -> list[Effect]:
@@ -380,37 +388,8 @@ class Router:
             return self._protection.protect(book, now, cause=cause)
         return []
 
-    def _on_settings_changed(self, event: MarginSettingsChanged, now: Millis) -> list[Effect]:
-        return [
-            effect
-            for book in self.books.values()
-            if event.symbol in (book.symbol, ACCOUNT)
-            for effect in self.state.recheck(book, now, cause=event.id)
-        ]
-
     def _on_prepared(self, event: SymbolPrepared, now: Millis) -> list[Effect]:
-        active = self.state.active
-        wanted = active.bundle.risk.leverage if active is not None else event.leverage
-        problem = event.problem
-        if market_of(event.symbol) is Market.SPOT:
-            problem = "spot positions are not taken yet: they have no reduce-only stop"
-        elif problem is None and event.leverage != wanted:
-            problem = f"leverage is {event.leverage}, not {wanted}"
-        book = self.state.book(event.symbol)
-        effects: list[Effect] = []
-        if event.cause == book.margin_question:
-            book.margin_problem = problem
-            effects = self._tell_problem(book, event, now)
+        effects = self._margin.judge(event, now)
         if event.instrument is not None:
             effects += self._on_listed(event.instrument, now, cause=event.id)
         return effects
-
-    @staticmethod
-    def _tell_problem(book: SymbolBook, event: SymbolPrepared, now: Millis) -> list[Effect]:
-        """Tell people what the venue's settings lack, once; not that they could not be read."""
-        if event.leverage == 0:
-            return []
-        told, book.margin_alerted = book.margin_alerted, event.problem
-        if event.problem in (None, told):
-            return []
-        return [unfit_settings(event, now)]

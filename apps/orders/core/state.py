@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 
 from chimera.bundles import Execution
-from chimera.clock import Millis
-from chimera.events import BundleActivated, PrepareSymbol
-from chimera.runtime.contract import Ask, Effect, Wake
+from chimera.events import BundleActivated
 
-from .book import UNREAD, SymbolBook
+from .book import SymbolBook
 from .deadlines import Deadlines
 from .lifecycle import SERVICE, Lifecycle
 
@@ -45,24 +43,3 @@ class RouterState:
         if book is None:
             book = self.books[symbol] = SymbolBook(symbol)
         return book
-
-    def recheck(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
-        """Have margin settings read anew that may have been changed; entries wait, exits do not."""
-        book.margin_problem = UNREAD
-        return self.prepare(book, now, cause=cause)
-
-    def prepare(self, book: SymbolBook, now: Millis, *, cause: str) -> list[Effect]:
-        """Have margin settings set, and them and the filters read back, for what may be entered."""
-        if self.active is None or book.symbol not in self.active.bundle.symbols:
-            return []
-        command = PrepareSymbol(
-            id=f"prepare:{book.symbol}:{self.generation}:{now}",
-            cause=cause,
-            ts_event=now,
-            ts_init=now,
-            symbol=book.symbol,
-            leverage=self.active.bundle.risk.leverage,
-        )
-        book.margin_question = command.id
-        again = Wake(SERVICE, f"prepare:{book.symbol}", now + self.deadlines.prepare_again)
-        return [Ask(command), again]

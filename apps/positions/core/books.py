@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from chimera.clock import Millis
+from chimera.instruments import is_settled_in_usdt
 from chimera.money import ZERO
 
 from .ledger import PositionLedger
@@ -17,7 +18,7 @@ class Books:
     opened_at: Millis = 0
     transferred_usdt: Decimal = ZERO
     ledgers: dict[str, PositionLedger] = field(default_factory=dict)
-    open: set[str] = field(default_factory=set)  # symbols that are held
+    open: set[str] = field(default_factory=set)  # symbols that are held, and worth USDT
     _net: Decimal = ZERO  # of all ledgers: what trading added to the wallet
 
     @property
@@ -29,7 +30,7 @@ class Books:
         before = self.ledgers.get(symbol)
         self._net += ledger.net if before is None else ledger.net - before.net
         self.ledgers[symbol] = ledger
-        if ledger.qty:
+        if ledger.qty and is_settled_in_usdt(symbol):
             self.open.add(symbol)
         else:
             self.open.discard(symbol)

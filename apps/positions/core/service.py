@@ -28,7 +28,7 @@ from chimera.events import (
 from chimera.events.base import Event
 from chimera.events.positions import TRADED, TradedSymbols
 from chimera.ids import position_id
-from chimera.instruments import Market, market_of
+from chimera.instruments import Market, is_settled_in_usdt, market_of
 from chimera.money import SETTLEMENT_ASSET, ZERO
 from chimera.runtime.contract import START, Effect, Publish, Record, Wake
 from chimera.seen import SeenIds
@@ -201,6 +201,12 @@ class Positions:
             fee=fill.fee_usdt,
             ts=fill.ts_event,
         )
+        if not is_settled_in_usdt(
+            fill.symbol
+        ):  # what is held counts, its money is in another wallet
+            counted = msgspec.structs.replace(
+                counted, realised_pnl=ledger.realised_pnl, fees=ledger.fees
+            )
         net = counted.net - ledger.net
         self._recent.append(Counted(fill.ts_event, fill.symbol, net, fill))
         return counted

@@ -9,21 +9,25 @@ from chimera.clock import SECOND, Millis
 from chimera.events import FeaturesComputed
 from chimera.events.health import AlertRaised, ServiceState
 
+FORGOTTEN_AFTER = 10  # bars without a word: a symbol that stopped says nothing of the others
+
 
 class Lateness:
     """How late each symbol's last bar was. One alert until no symbol is late any more."""
 
     def __init__(self) -> None:
-        self._lags: dict[str, Millis] = {}
+        self._lags: dict[str, tuple[Millis, Millis]] = {}  # and when that was noted
         self._told = False
 
     def note(
         self, signal: FeaturesComputed, now: Millis, *, is_late: bool, service: str
     ) -> AlertRaised | None:
         """Take in that a bar was decided about at `now`; return an alert where people must look."""
-        lag, before = now - signal.ts_event, self._lags.pop(signal.symbol, None)
+        lag, (before, _) = now - signal.ts_event, self._lags.pop(signal.symbol, (None, 0))
+        silent_since = now - FORGOTTEN_AFTER * (signal.ts_event - signal.inputs.bar.open_time)
+        self._lags = {s: noted for s, noted in self._lags.items() if noted[1] > silent_since}
         if is_late:
-            self._lags[signal.symbol] = lag
+            self._lags[signal.symbol] = lag, now
         if not self._lags:
             self._told = False
         if not is_late or self._told or before is None or lag < before:

@@ -15,6 +15,7 @@ from chimera.events import (
     AccountReported,
     CancelRejected,
     FundingPaid,
+    InstrumentListed,
     MarginSettingsChanged,
     OrderAccepted,
     OrderCanceled,
@@ -239,6 +240,16 @@ async def test_s1_conditional_order_is_queried_and_canceled_in_its_own_service(u
 
 
 # --- account ------------------------------------------------------------------------------------------
+
+
+async def test_account_says_what_is_listed_of_what_is_held(usdm: Wired) -> None:
+    """Whoever asks may be a router that began after the listing was told."""
+    await usdm.prepare(PERP, 20)
+    await opened(usdm)
+    usdm.heard.clear()
+    await usdm.query_account()
+    await usdm.heard.until(AccountReported)
+    assert [event.instrument.symbol for event in usdm.heard.of(InstrumentListed)] == [PERP]
 
 
 async def test_s1_account_reports_wallet_positions_and_both_books(usdm: Wired) -> None:

@@ -9,6 +9,7 @@ from apps.exchange.adapters.listing import ListingWatch
 from chimera.errors import Unavailable
 from chimera.events import OrderCanceled, OrderRejected
 from chimera.events.base import Event
+from chimera.instruments import Market, market_of, symbol_of, venue_symbol
 
 
 def refused(code: str) -> OrderRejected:
@@ -67,3 +68,12 @@ def test_many_refusals_have_it_checked_once_in_the_pause() -> None:
 
 def test_check_that_failed_is_made_again() -> None:
     assert checks_after(refused("-4014"), fails=2) == 3
+
+
+def test_symbol_in_other_letters_has_a_name_that_the_record_takes_and_the_venue_knows() -> None:
+    symbol = symbol_of("币USDT", Market.USDM)
+
+    assert symbol.isascii()
+    assert market_of(symbol) is Market.USDM
+    assert venue_symbol(symbol) == "币USDT"
+    assert venue_symbol(symbol_of("币USDT", Market.SPOT)) == "币USDT"

@@ -88,3 +88,15 @@ def test_something_held_in_a_symbol_not_followed_ends_the_work(
     assert following(bundle(), bundle(), monkeypatch, held=held).asked == []
     assert following(bundle(), bundle(), monkeypatch, held=held, followed=held).asked
     assert following(bundle(), bundle(), monkeypatch, followed=held).asked, "less is no reason"
+
+
+def test_what_was_held_once_is_followed_on_though_it_is_flat_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "symbols_in_hand", lambda store: frozenset())
+    monkeypatch.setattr(run, "activation_active", lambda: activation(bundle()))
+
+    market = run._market(MemoryStore(), frozenset({"ADAUSDT-PERP"}))
+
+    assert market is not None
+    assert "ADAUSDT-PERP" in market.symbols

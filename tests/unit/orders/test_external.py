@@ -101,8 +101,9 @@ def test_refused_stop_of_others_is_tried_again_and_not_in_a_hurry() -> None:
     assert refuse_all() == MAX_STOP_REFUSALS
     bench.wait(bench.router.deadlines.close_unprotected - 1)
     assert refuse_all() == 0
-    bench.wait(bench.router.deadlines.prepare_again)
-    assert refuse_all() == MAX_STOP_REFUSALS
+    for _ in range(3):
+        bench.wait(bench.router.deadlines.prepare_again)
+        assert refuse_all() == 1
     assert not bench.submits(Purpose.EXIT)
 
 
@@ -167,3 +168,48 @@ def test_stop_distance_of_our_position_outlives_a_restart_and_that_of_an_older_o
     assert ours.stop_distance == entry.stop_distance == 0.002
     assert of_others.stop_distance is None
     assert turned.stop_distance is None
+
+
+def test_position_found_at_the_start_is_protected_from_where_the_price_is_now() -> None:
+    """Its entry may be long ago: a stop below that would fire at once, and close what is not ours."""
+    bench = RouterBench()
+    bench.activate()
+    bench.list_instrument()
+    bench.start()
+    bench.account(QTY, mark="57600")
+    bench.wait(2_000)
+    bench.account(QTY, mark="57600")
+
+    (stop,) = bench.submits(Purpose.STOP)
+    assert stop.trigger_px is not None
+    assert D(0) <= stop.trigger_px - D(57_600) * (1 - WIDEST) < D("0.1")
+
+
+def test_stop_of_others_that_would_trigger_at_once_closes_nothing() -> None:
+    bench = RouterBench().ready()
+    by_hand(bench, SYMBOL)
+
+    bench.reject(bench.newest(Purpose.STOP), "-2021")
+
+    assert not bench.submits(Purpose.EXIT)
+    assert len(bench.submits(Purpose.STOP)) == 2
+
+
+def test_stop_of_others_that_was_refused_waits_for_a_price_that_says_where_the_market_is() -> None:
+    bench = RouterBench()
+    bench.activate()
+    by_hand(bench, OTHER)
+    bench.wait(10 * MINUTE)
+    list_other(bench)
+    (from_entry,) = bench.submits(Purpose.STOP)
+    bench.take()
+    bench.reject(bench.router.lifecycle.orders[from_entry.client_order_id], "-2021")
+    assert not bench.submits(Purpose.STOP)
+
+    for _ in range(30):
+        mark(bench, 50_000.0, OTHER)
+        bench.wait(1_000)
+
+    (stop,) = bench.submits(Purpose.STOP)
+    assert stop.trigger_px is not None
+    assert stop.trigger_px < 50_000

@@ -9,6 +9,7 @@ from apps.exchange.core.origin import origin_of
 from apps.orders.core.guardian import MAX_STOP_REFUSALS
 from chimera.bundles import Execution
 from chimera.events import (
+    DepthChanged,
     OrderChanged,
     OrderTriggered,
     PrepareSymbol,
@@ -769,3 +770,17 @@ def test_submit_carries_our_own_id(action: Action) -> None:
     assert submit.client_order_id == entry.client_order_id
     assert len(submit.client_order_id) <= 36
     assert submit.symbol == SYMBOL
+
+
+def test_depth_says_that_a_quote_that_stands_still_is_alive() -> None:
+    bench = RouterBench().ready()
+    bench.wait(10_000)
+    assert bench.enter(name="refused").history[-1].note.find("quote_age_ms") >= 0
+
+    at = {"ts_event": bench.now, "ts_init": bench.now}
+    depth = DepthChanged(
+        id="depth", symbol=SYMBOL, bids=((59_999.0, 1.0),), asks=((60_001.0, 1.0),), **at
+    )
+    bench.tell(depth)
+
+    assert "quote_age_ms" not in bench.enter(name="passes").history[-1].note

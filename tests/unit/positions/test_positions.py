@@ -663,3 +663,27 @@ def test_what_is_paid_in_another_asset_does_not_touch_the_wallet() -> None:
 
     assert [p.qty for p in published(effects, PositionChanged)] == [D(2)]
     assert positions.wallet_usdt == D(1000)
+
+
+def test_money_of_a_contract_margined_in_another_asset_is_not_the_wallets() -> None:
+    positions = opened()
+    usdc = "BTCUSDC-PERP"
+
+    effects = tell(
+        positions,
+        fill("2", "100", symbol=usdc),
+        fill("-2", "150", trade="2", at=T0 + 9, symbol=usdc),
+    )
+
+    assert [p.qty for p in published(effects, PositionChanged)] == [D(2), D(0)]
+    assert positions.wallet_usdt == D(1000)
+    assert published(effects, EquityMarked)[-1].day_pnl_usdt == D(0)
+
+
+def test_equity_is_known_while_a_contract_of_another_asset_is_held() -> None:
+    positions = opened()
+
+    effects = tell(positions, fill("2", "100", symbol="BTCUSDC-PERP"))
+
+    (marked,) = published(effects, EquityMarked)
+    assert (marked.wallet_usdt, marked.unrealised_usdt) == (D(1000), D(0))

@@ -487,6 +487,16 @@ def test_b7_bars_that_an_outage_held_back_raise_no_alert() -> None:
     assert decided_after(strategy, [3, *range(3_600, 0, -59), 2, 70, 9, 65, 5]) == []
 
 
+def test_b7_symbol_that_stopped_while_late_does_not_mute_the_others_for_ever() -> None:
+    strategy = ready()
+    assert len(decided_after(strategy, [61, 61])) == 1  # and then nothing more of it
+
+    quick = [5] * 12
+    assert decided_after(strategy, quick, symbol="ETHUSDT-PERP", first=2) == []
+
+    assert len(decided_after(strategy, [61, 61], symbol="ETHUSDT-PERP", first=14)) == 1
+
+
 def test_restart_knows_position_pending_order_and_last_bar() -> None:
     before = ready()
     (decided,) = published(tell(before, signal()), DecisionMade)

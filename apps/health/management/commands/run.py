@@ -86,10 +86,12 @@ async def _run(names: tuple[str, ...]) -> None:
         loop.add_signal_handler(number, stopping.set)
 
     store = await _until_there("the store", _ready_store, stopping)
+    seen: frozenset[str] = frozenset()  # what was in hand once may be again, by somebody's hand
     while store is not None and not stopping.is_set():
-        market = await _until_there("an active bundle", partial(_market, store), stopping)
+        market = await _until_there("an active bundle", partial(_market, store, seen), stopping)
         clock = await _until_there("the venue", _venue_clock, stopping)
         if market is not None and clock is not None:
+            seen = market.in_hand
             await _work(names, store, market, clock, stopping)
 
 
@@ -257,10 +259,10 @@ def _ready_store() -> Store:
     return store
 
 
-def _market(store: Store) -> _Market | None:
-    """Return the market of what somebody has activated: manage.py bundle activate FILE."""
+def _market(store: Store, seen: frozenset[str] = frozenset()) -> _Market | None:
+    """Return the market of what somebody has activated (manage.py bundle activate FILE), `seen` included."""
     active = activation_active()
-    return _Market(active, symbols_in_hand(store)) if active is not None else None
+    return _Market(active, symbols_in_hand(store) | seen) if active is not None else None
 
 
 def _venue_clock() -> Clock:
