@@ -140,9 +140,8 @@ class UsdmOrders(OrderDesk):
             read(client.fapiPrivateGetIncome, {"incomeType": "FUNDING_FEE", "limit": FUNDINGS}),
         )
         setting_of = {row["symbol"]: row for row in settings}
-        wallet = next(row["walletBalance"] for row in account["assets"] if row["asset"] == "USDT")
         return AccountState(
-            wallet_usdt=Decimal(wallet),
+            wallet_usdt=Decimal(_row(account["assets"], "asset", "USDT")["walletBalance"]),
             positions=tuple(
                 held_position(row, setting_of[row["symbol"]])
                 for row in positions
