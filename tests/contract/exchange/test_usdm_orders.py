@@ -237,6 +237,21 @@ async def test_s1_conditional_order_is_queried_and_canceled_in_its_own_service(u
     assert (await usdm.heard.until(CancelRejected)).code == "-2011"
 
 
+async def test_s1_conditional_order_that_is_accepted_rests(
+    usdm: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(usdm)
+    stop = await usdm.submit(PERP, SELL, "0.010", **STOP, trigger_px="59500.0")
+    endpoint = usdm.connector._client.fapiPrivateGetAlgoOrder
+
+    async def accepted(params: dict[str, str]) -> dict[str, Any]:
+        return {**await endpoint(params), "algoStatus": "ACCEPTED"}
+
+    monkeypatch.setattr(usdm.connector._client, "fapiPrivateGetAlgoOrder", accepted)
+    await usdm.query(stop)
+    assert (await usdm.heard.until(OrderStatus)).state is OrderState.OPEN
+
+
 # --- account ------------------------------------------------------------------------------------------
 
 
