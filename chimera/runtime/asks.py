@@ -10,7 +10,7 @@ import structlog
 from chimera.clock import Clock
 from chimera.correlation import bind_correlation_id
 from chimera.events.base import Command, Event
-from chimera.events.orders import QueryOrder, SubmitOrder
+from chimera.events.orders import CancelOrder, QueryOrder, SubmitOrder
 from chimera.locks import Tenure
 from chimera.runtime.contract import ExchangePort
 from chimera.runtime.outbox import Batch
@@ -18,7 +18,7 @@ from chimera.runtime.topology import ROUTER_LEASE
 
 log = structlog.get_logger(__name__)
 
-SUBMIT_STALE_MS = 5_000
+STALE_MS = 5_000
 
 
 class Asks:
@@ -53,6 +53,7 @@ class Asks:
 
         A submit that was delivered before may have left, and one that waited long is no longer
         wanted; of either it is only asked what became of it, and whoever sent it draws the conclusion.
+        A question that waited long was asked again meanwhile: many at once would burst the venue's limits.
         """
         if self._exchange is not None:
             self.begin(self._carry_out(self._exchange, command, repeated, acknowledge))
@@ -82,7 +83,7 @@ class Asks:
         if not self._lease.held:
             return  # whoever has it now will be delivered this again
         age_ms = self._clock.now() - command.ts_init
-        stale = age_ms > SUBMIT_STALE_MS * self._clock.speed
+        stale = age_ms > STALE_MS * self._clock.speed
         if isinstance(command, SubmitOrder) and (repeated or stale):
             command = QueryOrder(
                 id=f"query:{command.id}",
@@ -93,6 +94,10 @@ class Asks:
                 client_order_id=command.client_order_id,
                 conditional=command.trigger_px is not None,
             )
+        elif stale and not isinstance(command, SubmitOrder | CancelOrder):
+            log.info("a question waited too long", question=command.id, age_ms=age_ms)
+            self._put(Batch(done=acknowledge))
+            return
         await self._ask(exchange, command)
         self._put(Batch(done=acknowledge))
 

@@ -8,6 +8,7 @@ import structlog
 from apps.exchange.core.origin import OUR_PREFIX
 from chimera.clock import Clock
 from chimera.errors import Transient, Unavailable
+from chimera.events import MarginSettingsChanged
 from chimera.events.base import Event
 from chimera.instruments import Instrument, Market, symbol_of
 
@@ -44,6 +45,7 @@ class UsdmConnector(Connector):
         calls = Calls(client, weight_limit=WEIGHT_PER_MINUTE)
         self._children = Children()
         listed: dict[str, Instrument] = {}
+        orders = UsdmOrders(client, calls, self._children, listed, clock)
         super().__init__(
             client,
             market=Market.USDM,
@@ -53,7 +55,7 @@ class UsdmConnector(Connector):
                 book_tickers=client.fapiPublicGetTickerBookTicker,
             ),
             calls=calls,
-            desk=UsdmOrders(client, calls, self._children, listed, clock),
+            desk=orders,
             listed=listed,
             symbols=symbols,
             interval=interval,
@@ -62,6 +64,7 @@ class UsdmConnector(Connector):
             silence_s=silence_s,
         )
         self._client: TappedUsdm = client
+        self._orders = orders
         self._holdings = HoldingsWatch(self._read_holdings, silence_s=silence_s)
 
     def market_streams(self, sink: Sink, bars: BarSequence) -> list[Stream]:
@@ -88,7 +91,7 @@ class UsdmConnector(Connector):
             on_message=lambda message: self._on_user(message, sink),
             clock=self._clock,
             sink=sink,
-            on_open=self._holdings.begin,
+            on_open=self._on_user_open,
             guard=self._guard_user,
             account=True,
         )
@@ -111,6 +114,10 @@ class UsdmConnector(Connector):
         answer = await self._calls.read(self._client.fapiPrivatePostListenKey, {})
         url = self._client.get_private_ws_url("linear", answer["listenKey"])
         return await self._client.open_line(url, tap)
+
+    async def _on_user_open(self) -> None:
+        self._orders.forget_settings()  # what changed while nobody listened was not announced
+        await self._holdings.begin()
 
     async def _guard_user(self, stream: Stream) -> None:
         await first_failure(self._renew_listen_key(), self._holdings.keep(stream))
@@ -155,6 +162,9 @@ class UsdmConnector(Connector):
         self.hand_on(message, self._read(message), sink)
 
     def _read(self, message: Raw) -> Iterator[Event]:
-        """Yield what a message states; what it says of our holdings is noted beside that."""
-        yield from user_events(message, self._children, self._clock.now())
+        """Yield what a message states; what it says of holdings and settings is noted beside that."""
+        for event in user_events(message, self._children, self._clock.now()):
+            if isinstance(event, MarginSettingsChanged):
+                self._orders.forget_settings()
+            yield event
         self._holdings.note(holdings_told(message))

@@ -26,7 +26,7 @@ from .desk import (
     Request,
     by_client_id,
 )
-from .fee_burn import FeeBurn, is_true
+from .shared_read import SharedRead
 from .wire_user import (
     CONDITIONAL_STATES,
     NO_CHILD,
@@ -37,6 +37,8 @@ from .wire_user import (
     resting_plain,
 )
 
+SETTINGS_KEPT_S = 5.0  # read again at once where they change, or may have
+FEE_BURN_KEPT_S = 10.0  # nothing announces a change of it, and asking weighs 30
 FUNDINGS = 100  # the latest payments told with the account, should the stream have missed some
 MULTI_ASSETS = "multi-assets mode is on: switch the futures account to single-asset mode"
 FEES_IN_BNB = "fees are paid in BNB: switch that off for the futures account, the books count USDT"
@@ -54,7 +56,16 @@ class UsdmOrders(OrderDesk):
         super().__init__(calls, listed, clock)
         self._client = client
         self._children = children
-        self._fee_burn = FeeBurn(calls, client)
+        read = partial(calls.read, params={}, optional=True)
+        self._symbol_config = SharedRead[list[Raw]](
+            lambda: read(client.fapiPrivateGetSymbolConfig), kept_s=SETTINGS_KEPT_S
+        )
+        self._account_config = SharedRead[Raw](
+            lambda: read(client.fapiPrivateGetAccountConfig), kept_s=SETTINGS_KEPT_S
+        )
+        self._fee_burn = SharedRead[Raw](
+            lambda: read(client.fapiPrivateGetFeeBurn), kept_s=FEE_BURN_KEPT_S
+        )
 
     def submit_request(self, command: SubmitOrder) -> Request:
         if command.trigger_px is None:
@@ -119,18 +130,18 @@ class UsdmOrders(OrderDesk):
     async def account(self) -> AccountState:
         """Read wallet, positions, both books of open orders and the latest funding, all at once."""
         client, read = self._client, partial(self._calls.read, optional=True)
+        self._symbol_config.forget()  # a comparison finds what nothing announced
         account, positions, plain, conditional, settings, income = await asyncio.gather(
             read(client.fapiPrivateV3GetAccount, {}),
             read(client.fapiPrivateV3GetPositionRisk, {}),
             read(client.fapiPrivateGetOpenOrders, {}),
             read(client.fapiPrivateGetOpenAlgoOrders, {}),
-            read(client.fapiPrivateGetSymbolConfig, {}),
+            self._symbol_config.ask(),
             read(client.fapiPrivateGetIncome, {"incomeType": "FUNDING_FEE", "limit": FUNDINGS}),
         )
         setting_of = {row["symbol"]: row for row in settings}
-        wallet = next(row["walletBalance"] for row in account["assets"] if row["asset"] == "USDT")
         return AccountState(
-            wallet_usdt=Decimal(wallet),
+            wallet_usdt=Decimal(_row(account["assets"], "asset", "USDT")["walletBalance"]),
             positions=tuple(
                 held_position(row, setting_of[row["symbol"]])
                 for row in positions
@@ -141,6 +152,11 @@ class UsdmOrders(OrderDesk):
         )
 
     # --- margin settings ------------------------------------------------------------------------------
+
+    def forget_settings(self) -> None:
+        """Have the margin settings read again: they changed, or may have."""
+        self._symbol_config.forget()
+        self._account_config.forget()
 
     async def prepare(self, command: PrepareSymbol) -> MarginSettings:
         found = await self._settings(command)
@@ -172,6 +188,7 @@ class UsdmOrders(OrderDesk):
             except ChimeraError as error:
                 if error.details.get("venue_code") not in ALREADY_SO:
                     refusals.append(error.message)
+        self.forget_settings()
         settings = await self._settings(command)
         if settings.problem is None or not refusals:
             return settings
@@ -184,22 +201,19 @@ class UsdmOrders(OrderDesk):
         )
 
     async def _settings(self, command: PrepareSymbol) -> MarginSettings:
-        read = partial(self._calls.read, optional=True)
-        name = {"symbol": venue_symbol(command.symbol)}
-        symbol, account, pays_bnb = await asyncio.gather(
-            read(self._client.fapiPrivateGetSymbolConfig, name),
-            read(self._client.fapiPrivateGetAccountConfig, {}),
-            self._fee_burn.is_on(),
+        symbols, account, fee_burn = await asyncio.gather(
+            self._symbol_config.ask(), self._account_config.ask(), self._fee_burn.ask()
         )
-        leverage = int(symbol[0]["leverage"])
-        isolated = str(symbol[0]["marginType"]).upper() == "ISOLATED"
-        one_way = not is_true(account["dualSidePosition"])
+        symbol = _row(symbols, "symbol", venue_symbol(command.symbol))
+        leverage = int(symbol["leverage"])
+        isolated = str(symbol["marginType"]).upper() == "ISOLATED"
+        one_way = not _is_true(account["dualSidePosition"])
         problems = [
             problem
             for is_so, problem in (
                 (one_way, "the account is in hedge mode, not one-way"),
-                (not is_true(account["multiAssetsMargin"]), MULTI_ASSETS),
-                (not pays_bnb, FEES_IN_BNB),
+                (not _is_true(account["multiAssetsMargin"]), MULTI_ASSETS),
+                (not _is_true(fee_burn["feeBurn"]), FEES_IN_BNB),
                 (isolated, "margin is crossed, not isolated"),
                 (leverage == command.leverage, f"leverage is {leverage}, not {command.leverage}"),
             )
@@ -244,3 +258,16 @@ def conditional_body(command: SubmitOrder) -> Raw:
     if command.reduce_only:
         body["reduceOnly"] = "true"
     return body
+
+
+def _row(rows: list[Raw], key: str, name: str) -> Raw:
+    """Return the row of `name`; raises `LookupError` if the venue told of none."""
+    for row in rows:
+        if row[key] == name:
+            return row
+    raise LookupError(f"the venue told nothing of {name}")
+
+
+def _is_true(flag: object) -> bool:
+    """Read a flag that the venue tells as a word or as a boolean."""
+    return str(flag).lower() == "true"

@@ -32,6 +32,7 @@ from .wire_orders import Raw, UnknownKind, cut, execution_events
 
 CONDITIONAL_STATES = {
     "NEW": OrderState.OPEN,
+    "ACCEPTED": OrderState.OPEN,
     "TRIGGERING": OrderState.OPEN,
     "TRIGGERED": OrderState.OPEN,
     "FINISHED": OrderState.FILLED,
@@ -118,7 +119,7 @@ def _conditional_events(o: Raw, children: Children, ts: Millis, now: Millis) -> 
     }
     reason = str(o.get("rm") or "")
     match o["X"]:
-        case "NEW":
+        case "NEW" | "ACCEPTED":
             yield OrderAccepted(id=f"accepted:{ours}:{venue_id}", venue_order_id=venue_id, **named)
         case "TRIGGERING":
             return  # its child is told of next

@@ -40,7 +40,8 @@ def position_list(asked: ListRequest) -> KeptPage[PositionChanged]:
 
 
 def alert_list(asked: ListRequest) -> KeptPage[AlertRaised]:
-    return _list(Collection.ALERTS, AlertRaised, asked, {})
+    """Return alerts; documents of another type lie beside them in an older record."""
+    return _list(Collection.ALERTS, AlertRaised, asked, {"type": type_of(AlertRaised)})
 
 
 def positions_open() -> list[Protection]:

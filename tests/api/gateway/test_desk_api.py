@@ -1,5 +1,8 @@
 """The console's REST: what it answers, and how it refuses."""
 
+import json
+
+import msgspec
 import pytest
 
 from apps.gateway.selectors.overview import BARS
@@ -96,6 +99,16 @@ def test_alerts_come_newest_first_and_filtered(viewer, desk_store):
     assert oldest["detail"] == "one was given up"
     assert get(viewer, "alerts", severity="DEGRADED")["items"] == []
     assert len(get(viewer, "alerts", severity="ERROR", ts_to=START + 1)["items"]) == 1
+
+
+def test_alerts_of_a_former_type_are_left_out(viewer, desk_store):
+    told = alert("one was given up", START)
+    former = {**json.loads(told.body), "type": "health.service.v1", "state": "ERROR"}
+    del former["severity"]
+    former_document = json.dumps(former).encode()
+    older = msgspec.structs.replace(told, key="health:orders:1", document=former_document)
+    desk_store.write([told, older])
+    assert [item["key"] for item in get(viewer, "alerts")["items"]] == [told.key]
 
 
 def test_overview_shows_the_open_position_with_its_stop(viewer, desk_store):

@@ -167,6 +167,19 @@ async def test_account_that_cannot_be_read_whole_is_not_reported(usdm: Wired) ->
     assert not usdm.heard.of(AccountReported)
 
 
+async def test_account_without_a_row_of_usdt_is_not_reported(
+    usdm: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = usdm.connector._client.fapiPrivateV3GetAccount
+
+    async def without(params: dict[str, str]) -> dict[str, Any]:
+        return {**await endpoint(params), "assets": []}
+
+    monkeypatch.setattr(usdm.connector._client, "fapiPrivateV3GetAccount", without)
+    await usdm.query_account()
+    assert "USDT" in (await usdm.heard.until(QueryFailed, symbol="ACCOUNT")).message
+
+
 # --- clock and limits ---------------------------------------------------------------------------------
 
 

