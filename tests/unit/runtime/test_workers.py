@@ -268,7 +268,7 @@ def living_stop() -> OrderRecord:
 
 def test_built_positions_know_what_was_traded_before_the_symbols_were_changed() -> None:
     record = context()
-    lived(record, msgspec.structs.replace(fill(2, "1", T0 + 5), symbol="OLD-PERP"), T0 + 9)
+    lived(record, msgspec.structs.replace(fill(2, "1", T0 + 5), symbol="OLDUSDT-PERP"), T0 + 9)
     wallet = lived(record, fill(3, "-2", T0 + 10), T0 + 11).wallet_usdt
 
     assert started(build_positions(record)).wallet_usdt == wallet == D("999.85")
