@@ -302,7 +302,6 @@ class SimulatedExchange:
 
     def _bar(self, bar: Bar, now: Millis) -> BarClosed:
         symbol = self._symbols[bar.market, bar.symbol]
-        mark = self.venue.floor.listings[bar.market, bar.symbol].mark
         return BarClosed(
             id=bar_id(symbol, bar.interval, bar.close_time),
             ts_event=bar.close_time,
@@ -315,7 +314,7 @@ class SimulatedExchange:
             low=bar.low,
             close=bar.close,
             volume=bar.volume,
-            mark_px=None if mark is None else float(mark),
+            mark_px=self.venue.floor.listings[bar.market, bar.symbol].mark_told,
         )
 
 

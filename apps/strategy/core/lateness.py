@@ -23,6 +23,9 @@ class Lateness:
         self, signal: FeaturesComputed, now: Millis, *, is_late: bool, service: str
     ) -> AlertRaised | None:
         """Take in that a bar was decided about at `now`; return an alert where people must look."""
+        if not is_late and not self._lags:
+            self._told = False
+            return None
         lag, (before, _) = now - signal.ts_event, self._lags.pop(signal.symbol, (None, 0))
         silent_since = now - FORGOTTEN_AFTER * (signal.ts_event - signal.inputs.bar.open_time)
         self._lags = {s: noted for s, noted in self._lags.items() if noted[1] > silent_since}

@@ -126,7 +126,7 @@ class Venue(VenueReads):
 
         Whoever is told then, and asks for something, is served at `floor.now`: in the middle of the bar.
         """
-        yield from self._pricing.live_through(bar, now)
+        return self._pricing.live_through(bar, now)
 
     def advance(self, now: Millis) -> None:
         """Do what is due by `now`: funding, good-till-date, countdowns; candles roll on, accounts forget."""

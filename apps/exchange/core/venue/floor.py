@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from typing import Literal
 
@@ -29,6 +30,7 @@ FUNDING_INTERVAL = 8 * HOUR
 NEVER: Millis = 1 << 62
 PREMIUM_PLACES = 8
 RATE_MINUTES_KEPT = 6 * DAY // MINUTE
+NEAR_A_TIE = 1e-3  # of a tick: so far from half a tick a float rounds as a decimal does
 
 Rate = Literal["mark", "index", "premium"]
 
@@ -90,10 +92,29 @@ class Listing:
     def mark(self) -> Decimal | None:
         return None if self.mark_px is None else self.to_tick(self.mark_px)
 
+    @property
+    def mark_told(self) -> float | None:
+        """The mark at its tick as a float: the same number as `mark`, in a fraction of the time."""
+        mark, places = self.mark_px, _places(self.instrument.filters.tick_size)
+        if mark is None:
+            return None
+        if places is not None and abs(mark * 10**places % 1.0 - 0.5) > NEAR_A_TIE:
+            return round(mark, places)
+        return float(self.to_tick(mark))
+
     def to_tick(self, price: float, *, rising: bool | None = None) -> Decimal:
         """Round to the tick: to the nearest, or onwards in the direction of a move."""
         mode: Rounding = "half_even" if rising is None else "ceiling" if rising else "floor"
         return quantize(decimal_of(price), self.instrument.filters.tick_size, mode)
+
+
+@cache
+def _places(tick_size: Decimal) -> int | None:
+    """Return the decimals of a tick that is a power of ten, else None."""
+    normal = tick_size.normalize()
+    exponent = normal.as_tuple().exponent
+    is_power = normal.as_tuple().digits == (1,) and isinstance(exponent, int) and exponent <= 0
+    return -int(exponent) if is_power else None
 
 
 def _rates(instrument: VenueInstrument) -> dict[Rate, Tape]:
