@@ -18,7 +18,8 @@ from apps.exchange.venue_shell.journal import NAME
 from tests.contract.venue.conftest import PERP, SPOT, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-OPTIONS = ("--seed", "5", "--symbols", "BTCUSDT", "--speed", "20")
+AWAY_FROM_FUNDING = "1746378000000"  # an hour after a funding time
+OPTIONS = ("--seed", "5", "--symbols", "BTCUSDT", "--speed", "20", "--start", AWAY_FROM_FUNDING)
 Options = tuple[str, ...]
 
 
@@ -138,8 +139,11 @@ def test_restart_drops_a_line_that_was_being_written(tmp_path: Path, port: int) 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--seed", "6", "--symbols", "BTCUSDT"), "--seed was 5, now it is 6"),
-        ((*OPTIONS, "--start", "1746374400000"), "--start was None, now it is 1746374400000"),
+        (("--seed", "6", *OPTIONS[2:]), "--seed was 5, now it is 6"),
+        (
+            (*OPTIONS, "--start", "1746374400000"),
+            f"--start was {AWAY_FROM_FUNDING}, now it is 1746374400000",
+        ),
         ((*OPTIONS, "--wallet", "5"), "--wallet was 10000, now it is 5"),
     ],
 )
